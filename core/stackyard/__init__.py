@@ -1,0 +1,115 @@
+"""Write an ML pipeline once as plain Python; a YAML stack per environment chooses the tools.
+
+The public names, each imported at first use so that ``import stackyard`` stays cheap.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stackyard.components.base import Secret as Secret
+    from stackyard.components.data_versioner import DataVersioner as DataVersioner
+    from stackyard.components.feature_store import FeatureStore as FeatureStore
+    from stackyard.components.monitor import Monitor as Monitor
+    from stackyard.components.orchestrator import Orchestrator as Orchestrator
+    from stackyard.components.registry import ModelPackage as ModelPackage
+    from stackyard.components.registry import ModelVersion as ModelVersion
+    from stackyard.components.registry import Registry as Registry
+    from stackyard.components.server import Server as Server
+    from stackyard.components.tracker import Tracker as Tracker
+    from stackyard.components.validator import Validator as Validator
+    from stackyard.errors import StackyardError as StackyardError
+    from stackyard.graph import Graph as Graph
+    from stackyard.hookspecs import hookimpl as hookimpl
+    from stackyard.models import load_model as load_model
+    from stackyard.models import package_model as package_model
+    from stackyard.past_run import load_run as load_run
+    from stackyard.period import Period as Period
+    from stackyard.pipeline import Pipeline as Pipeline
+    from stackyard.pipeline import from_stack as from_stack
+    from stackyard.pipeline import pipeline as pipeline
+    from stackyard.pipeline import step as step
+    from stackyard.signature import Resource as Resource
+
+_HOMES = {
+    "DataVersioner": "stackyard.components.data_versioner",
+    "FeatureStore": "stackyard.components.feature_store",
+    "Graph": "stackyard.graph",
+    "ModelPackage": "stackyard.components.registry",
+    "ModelVersion": "stackyard.components.registry",
+    "Monitor": "stackyard.components.monitor",
+    "Orchestrator": "stackyard.components.orchestrator",
+    "Period": "stackyard.period",
+    "Pipeline": "stackyard.pipeline",
+    "Registry": "stackyard.components.registry",
+    "Resource": "stackyard.signature",
+    "Secret": "stackyard.components.base",
+    "Server": "stackyard.components.server",
+    "StackyardError": "stackyard.errors",
+    "Tracker": "stackyard.components.tracker",
+    "Validator": "stackyard.components.validator",
+    "from_stack": "stackyard.pipeline",
+    "hookimpl": "stackyard.hookspecs",
+    "load_model": "stackyard.models",
+    "load_run": "stackyard.past_run",
+    "package_model": "stackyard.models",
+    "pipeline": "stackyard.pipeline",
+    "step": "stackyard.pipeline",
+}
+
+__all__ = [
+    "DataVersioner",
+    "FeatureStore",
+    "Graph",
+    "ModelPackage",
+    "ModelVersion",
+    "Monitor",
+    "Orchestrator",
+    "Period",
+    "Pipeline",
+    "Registry",
+    "Resource",
+    "Secret",
+    "Server",
+    "StackyardError",
+    "Tracker",
+    "Validator",
+    "from_stack",
+    "hookimpl",
+    "load_model",
+    "load_run",
+    "package_model",
+    "pipeline",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'stackyard' has no attribute {name!r}")
+    import importlib
+
+    found = globals()[name] = getattr(importlib.import_module(home), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+class _Package(ModuleType):
+    """The package, in which ``step`` and ``pipeline`` stay the decorators.
+
+    Importing the modules of the same names would otherwise put those in their place.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,78 @@
+"""Arguments that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from stackyard.errors import ParameterError
+
+if TYPE_CHECKING:
+    from stackyard.project import Project
+    from stackyard.stack import Stack
+
+
+def add_stack(parser: argparse.ArgumentParser) -> None:
+    """Add ``--stack``."""
+    parser.add_argument(
+        "--stack",
+        metavar="S",
+        help="the stack (default: STACKYARD_STACK, else what 'stack use' chose, else local)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def add_run(parser: argparse.ArgumentParser, name: str = "run_id", metavar: str = "RUN") -> None:
+    """Add the positional argument that names a run."""
+    parser.add_argument(
+        name, metavar=metavar, help="a run's id, a unique beginning of one, or 'latest'"
+    )
+
+
+def whole_number(text: str) -> int:
+    """A count given as an option."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def age(text: str) -> float:
+    """A duration given as an option, in seconds."""
+    from stackyard.options import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def open_project_stack(option: str | None) -> tuple[Project, Stack]:
+    """The project around the current folder, and the stack that ``--stack`` or a default names."""
+    from stackyard.profile import chosen
+    from stackyard.project import find_project
+    from stackyard.stack import open_stack
+
+    project = find_project()
+    return project, open_stack(project, chosen(project, option))
+
+
+def given_params(words: Sequence[str]) -> dict[str, str]:
+    """The parameters of ``--param name=value``, as text.
+
+    Raises:
+        ParameterError: a word has no ``=``, or a name is given twice.
+    """
+    given: dict[str, str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise ParameterError(f"--param {word!r}: write it as NAME=VALUE")
+        if name in given:
+            raise ParameterError(f"--param {name}: given twice, {given[name]!r} and {value!r}")
+        given[name] = value
+    return given

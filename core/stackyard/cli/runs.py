@@ -1,0 +1,258 @@
+"""``stackyard runs``: list, show, compare, verify and clean up runs."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackyard.cli import output
+from stackyard.cli.arguments import (
+    add_json,
+    add_run,
+    add_stack,
+    age,
+    open_project_stack,
+    whole_number,
+)
+from stackyard.errors import UsageError
+
+if TYPE_CHECKING:
+    from stackyard.project import Project
+    from stackyard.report import RunReport
+    from stackyard.store.store import Store
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommands."""
+    commands = parser.add_subparsers(dest="action", metavar="COMMAND", required=True)
+
+    def add(name: str, line: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+
+    one = add("list", "runs in the stack's store, newest first")
+    one.add_argument("--pipeline", metavar="NAME", help="only runs of this pipeline")
+    one.add_argument(
+        "--limit", type=whole_number, default=20, metavar="N", help="default: %(default)s"
+    )
+    one = add("show", "a run: its steps, why they ran, what failed")
+    add_run(one)
+    one.add_argument("--html", action="store_true", help="write one self-contained page")
+    one.add_argument("--out", metavar="FILE", help="where the page goes (with --html)")
+    one = add("diff", "what is different between two runs, and the first step where it shows")
+    add_run(one, "first", "RUN")
+    add_run(one, "second", "RUN")
+    one = add("verify", "hash every artifact of a run again")
+    add_run(one)
+    one = add("gc", "delete old runs, and artifacts that nothing needs")
+    one.add_argument(
+        "--keep-last",
+        type=whole_number,
+        metavar="N",
+        help="delete all but the N newest of each pipeline",
+    )
+    one.add_argument(
+        "--older-than", type=age, metavar="AGE", help="delete only runs older than e.g. 30d"
+    )
+    one.add_argument(
+        "--grace",
+        type=age,
+        metavar="AGE",
+        help="leave alone what is younger (default: 1h; 0 only while nothing writes)",
+    )
+    one.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+    for sub in commands.choices.values():
+        add_stack(sub)
+        add_json(sub)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the subcommand."""
+    project, stack = open_project_stack(args.stack)
+    store = stack.store()
+    actions = {"list": _list, "show": _show, "diff": _diff, "verify": _verify, "gc": _gc}
+    return actions[args.action](project, store, args)
+
+
+def _list(project: Project, store: Store, args: argparse.Namespace) -> int:
+    rows = []
+    for record in store.records.runs(pipeline=args.pipeline, limit=args.limit):
+        end = store.records.ended(record.run_id)
+        rows.append(
+            {
+                "run_id": record.run_id,
+                "pipeline": record.pipeline,
+                "stack": record.stack,
+                "status": end.status if end else store.records.status(record.run_id),
+                "started": record.started,
+                "seconds": round(end.ended - record.started, 4) if end else None,
+                "actor": record.actor,
+                "reason": record.reason,
+                "resume": record.resume,
+            }
+        )
+    if args.json:
+        output.json_document({"store": store.url, "runs": rows})
+    elif rows:
+        headers = ("run", "pipeline", "stack", "status", "started", "time", "by", "why")
+        output.table([_row(row) for row in rows], headers)
+    else:
+        output.say(f"no runs in {store.url} yet")
+    return 0
+
+
+def _row(row: dict[str, Any]) -> tuple[object, ...]:
+    why = row["reason"] + (f", continues {row['resume']}" if row["resume"] else "")
+    return (
+        row["run_id"], row["pipeline"], row["stack"], row["status"], _when(row["started"]),
+        output.seconds(row["seconds"]), row["actor"], why,
+    )  # fmt: skip
+
+
+def _show(project: Project, store: Store, args: argparse.Namespace) -> int:
+    from stackyard.report import read_report
+
+    if args.out and not args.html:
+        raise UsageError("stackyard runs show: --out says where the page goes; add --html")
+    report = read_report(store, store.records.find(args.run_id))
+    if args.html:
+        path = _page(project, report, args.out)
+        if args.json:
+            output.json_document({"run_id": report.run.run_id, "path": str(path)})
+        else:
+            output.show(str(path))
+    elif args.json:
+        output.json_document(report.to_json())
+    else:
+        _tell(report)
+    return 0
+
+
+def _page(project: Project, report: RunReport, out: str | None) -> Path:
+    """Write the page; a file that is not such a page is not overwritten."""
+    from stackyard.html import MARK, render
+
+    default = project.root / ".stackyard" / "pages" / f"{report.run.run_id}.html"
+    path = Path(out) if out else default
+    if path.is_dir():
+        path = path / default.name
+    if path.exists() and MARK.encode() not in path.read_bytes()[:200]:
+        raise UsageError(f"{path} exists and is no page of a run; nothing was written")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(report), encoding="utf-8")
+    return path
+
+
+def _tell(report: RunReport) -> None:
+    run = report.run
+    output.show(
+        f"{run.pipeline} on {run.stack}: {output.status(report.status)} in "
+        f"{output.seconds(report.seconds)}  run {run.run_id}"
+    )
+    why = run.reason + (f", continues {run.resume}" if run.resume else "")
+    output.show(f"started {_when(run.started)} by {output.plain(run.actor)} ({output.plain(why)})")
+    if run.params:
+        given = "  ".join(f"{name}={value}" for name, value in run.params.items())
+        output.show(f"parameters: {output.plain(given)}")
+    for instance, url in report.tracking.items():
+        output.show(f"{instance}: {output.plain(url)}")
+    output.show()
+    rows: list[tuple[object, ...]] = []
+    for step in report.steps:
+        last = step.last
+        if last is None:
+            rows.append((step.step.name, step.status, "", "", "", ""))
+            continue
+        made = "  ".join(
+            ref.digest[:12] if name == "result" else f"{name}={ref.digest[:12]}"
+            for name, ref in last.outputs.items()
+        )
+        took = "" if last.status == "cached" else output.seconds(last.seconds)
+        rows.append((step.step.name, step.status, last.attempt, took, made, last.error or last.why))
+    output.table(rows, ("step", "status", "attempt", "time", "outputs", "why"))
+    for step in report.steps:
+        if step.status == "failed" and step.last is not None:
+            lines = [*step.tail, *(step.last.traceback or "").splitlines()][-20:]
+            if lines:
+                output.show(f"\nstep {step.step.name}, last lines:")
+            for line in lines:
+                output.show(f"    {output.plain(line)}")
+    output.say(f"\na page of it: stackyard runs show {run.run_id} --html")
+
+
+def _diff(project: Project, store: Store, args: argparse.Namespace) -> int:
+    from stackyard.difference import compare
+
+    records = store.records
+    found = compare(store, records.find(args.first), records.find(args.second))
+    if args.json:
+        output.json_document(found.to_json())
+        return 0
+    for line in found.lines():
+        output.show(line)
+    output.show()
+    words = {True: "the same", False: "another", None: ""}
+    rows = [(s.name, s.first, s.second, words[s.same], s.why) for s in found.steps]
+    output.table(rows, ("step", "first", "second", "result", "what changed"))
+    return 0
+
+
+def _verify(project: Project, store: Store, args: argparse.Namespace) -> int:
+    from stackyard.store.verify import verify
+
+    run_id = store.records.find(args.run_id)
+    found = verify(store, run_id)
+    bad = [one for one in found if one.state != "sound"]
+    if args.json:
+        output.json_document({"run_id": run_id, "sound": not bad, "artifacts": found})
+        return 1 if bad else 0
+    if bad:
+        rows_shown = [(f.state, f.digest[:16], f.role, f.made_by) for f in bad]
+        output.table(rows_shown, ("", "artifact", "what", "made by run"))
+        pipeline = store.records.run(run_id).pipeline
+        output.say(f"make them again: stackyard run {pipeline} --no-cache")
+    total = output.size(sum(f.size for f in found))
+    output.show(f"{len(found) - len(bad)} of {len(found)} artifacts are sound, {total} hashed")
+    return 1 if bad else 0
+
+
+def _gc(project: Project, store: Store, args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from stackyard.store.gc import GRACE, gc
+
+    grace = GRACE if args.grace is None else args.grace
+    report = gc(
+        store,
+        keep_last=args.keep_last,
+        older_than=args.older_than,
+        grace=grace,
+        dry_run=args.dry_run,
+    )
+    if args.json:
+        output.json_document({"store": store.url, **asdict(report)})
+        return 0
+    would = "would be deleted" if args.dry_run else "deleted"
+    rows = [
+        (would, len(report.runs), report.artifacts, output.size(report.bytes)),
+        ("kept", report.kept_runs, report.kept_artifacts, output.size(report.kept_bytes)),
+    ]
+    output.table(rows, ("", "runs", "artifacts", "size"))
+    if report.young:
+        runs = (
+            "1 run is kept because it is"
+            if report.young == 1
+            else (f"{report.young} runs are kept because they are")
+        )
+        output.say(f"{runs} younger than {output.seconds(grace)} (--grace)")
+    if report.waiting:
+        output.say(
+            f"{report.waiting} more ({output.size(report.waiting_bytes)}) are not needed, but "
+            "young or seen so for the first time; they go at a later 'stackyard runs gc'"
+        )
+    return 0
+
+
+def _when(started: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started))

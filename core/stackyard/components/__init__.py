@@ -1,0 +1,1 @@
+"""The contracts of the eight kinds. Imports errors and pure data only."""

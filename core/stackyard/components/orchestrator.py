@@ -1,0 +1,94 @@
+"""The orchestrator kind: who decides when and where each step of a pipeline runs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from stackyard.components.base import Component
+from stackyard.graph import Graph
+
+StepStatus: TypeAlias = Literal[
+    "waiting", "running", "retrying", "succeeded", "cached", "failed", "skipped"
+]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run to make. ``run_id`` is new; ``resume`` names the run whose finished steps count."""
+
+    run_id: str
+    graph: Graph
+    stack: str
+    project: Path
+    store: str  # URL or path
+    params: Mapping[str, Any] = field(default_factory=dict)  # plain JSON, every parameter
+    resume: str | None = None
+    only: str | None = None  # a step, run alone on the inputs of the last run
+    cache: bool = True  # False: nothing is read from the cache
+    files: Mapping[str, str] = field(default_factory=dict)  # what ``compile`` gave for the graph
+    reason: str = "manual"  # manual, schedule, triggered, ...
+    actor: str = ""
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """What a person watching a run is told."""
+
+    step: str
+    status: StepStatus
+    attempt: int = 1
+    seconds: float | None = None
+    text: str = ""  # why it was cached, what failed
+    log: Sequence[str] = ()  # last lines of a failing step
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How the run ended; the records in the store hold the rest."""
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    error: str | None = None
+    url: str = ""  # the orchestrator's page of the run
+    warnings: tuple[str, ...] = ()  # what went wrong without changing the outcome
+
+
+@dataclass(frozen=True)
+class PipelineSettings:
+    """What a stack says about a pipeline for its orchestrator, e.g. Airflow's owner, tags and pool.
+
+    ``schedule``, parameters and step options are already in the graph.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+Watch: TypeAlias = Callable[[StepEvent], None]
+
+
+class Orchestrator(Component):
+    """Contract of an orchestrator. Capabilities: ``compile``, ``schedule``, ``remote``."""
+
+    kind: ClassVar[str] = "orchestrator"
+
+    @abstractmethod
+    def run(self, request: RunRequest, settings: PipelineSettings, watch: Watch) -> RunOutcome:
+        """Make the run, tell ``watch`` of each change, and return when it has ended.
+
+        A failing step is an outcome, not an exception. KeyboardInterrupt stops the steps, leaves
+        a run that can be resumed, and gives the outcome ``cancelled``.
+
+        Raises:
+            Unavailable: the orchestrator cannot be reached.
+        """
+
+    def compile(self, graph: Graph, settings: PipelineSettings, stack: str) -> Mapping[str, str]:
+        """Return the generated files: relative path to text (capability ``compile``).
+
+        Deterministic: equal arguments give equal bytes.
+        """
+        self.require("compile")
+        return {}

@@ -1,0 +1,1 @@
+../../../../dags/flight_delays.py

@@ -1,0 +1,36 @@
+"""Durations, sizes and foreign text as people read them."""
+
+from __future__ import annotations
+
+
+def plain(text: str) -> str:
+    """``text`` on one line, control characters written out: data must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def seconds(value: float | None) -> str:
+    """A duration for people: ``85ms``, ``1.2s``, ``3m05s``, ``2h07m``."""
+    if value is None:
+        return ""
+    if value < 0.9995:
+        return f"{value * 1000:.0f}ms"
+    if value < 59.95:
+        return f"{value:.1f}s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def size(value: int) -> str:
+    """A number of bytes for people: ``312 B``, ``4.1 kB``, ``2.0 GB``."""
+    number = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

@@ -1,0 +1,80 @@
+"""What earlier runs know of a run's steps: the runs that it continues, and the cache."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from stackyard.errors import ArtifactNotFound
+from stackyard.graph import Step
+from stackyard.store import cachekey
+from stackyard.store.records import AttemptRecord, RunRecord
+
+if TYPE_CHECKING:
+    from stackyard.store.run_records import Records
+
+Latest = dict[str, AttemptRecord]
+
+
+class Earlier:
+    """The attempts of earlier runs, read when they are first asked for."""
+
+    def __init__(self, run: RunRecord, records: Records) -> None:
+        self._run = run
+        self._records = records
+        self._latest: dict[str, Latest] = {}
+
+    def known(self, step: Step, key: str) -> tuple[AttemptRecord, str] | None:
+        """Return an attempt whose result stands for ``step`` under ``key``, and why it may."""
+        if step.name == self._run.only:
+            return None
+        for attempts in self.lineage:
+            done = attempts.get(step.name)
+            if done is not None and done.status != "failed" and done.key == key:
+                return done, f"finished in run {done.run_id}, which this one resumes"
+        if not self._run.cache or not cachekey.reusable(step, same_run_lineage=False):
+            return None
+        hit = self._records.cache_get(key, cachekey.max_age(step))
+        if hit is None:
+            return None
+        return hit, f"nothing it depends on changed since run {hit.run_id}"
+
+    @cached_property
+    def lineage(self) -> list[Latest]:
+        """Latest attempts of the runs that this one continues, nearest first."""
+        found = []
+        seen, resumed = {self._run.run_id}, self._run.resume
+        while resumed is not None and resumed not in seen:
+            seen.add(resumed)
+            found.append(self._read(resumed))
+            resumed = self._records.run(resumed).resume
+        return found
+
+    def previous(self, step: str) -> AttemptRecord | None:
+        """The step's newest successful attempt in the last five runs of the same pipeline."""
+        for run_id in self._before:
+            attempt = self._read(run_id).get(step)
+            if attempt is not None and attempt.status != "failed":
+                return attempt
+        return None
+
+    def took(self, step: str) -> float:
+        """Seconds that the step took when its result was last made, 0 where that is not known."""
+        before = self.previous(step)
+        if before is not None and before.reused is not None:
+            made = before.reused
+            try:
+                before = self._records.read_attempt(made.run_id, made.step, made.attempt)
+            except ArtifactNotFound:
+                return 0.0
+        return before.seconds if before is not None else 0.0
+
+    @cached_property
+    def _before(self) -> list[str]:
+        runs = self._records.run_ids(self._run.pipeline)
+        return [run_id for run_id in runs if run_id != self._run.run_id][:5]
+
+    def _read(self, run_id: str) -> Latest:
+        if run_id not in self._latest:
+            self._latest[run_id] = self._records.latest(run_id)
+        return self._latest[run_id]

@@ -1,0 +1,293 @@
+"""One attempt of one step: inputs from the store, the user's function, outputs into the store."""
+
+from __future__ import annotations
+
+import contextvars
+import importlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackyard.capture import Capture
+from stackyard.components.base import redact
+from stackyard.errors import (
+    PipelineError,
+    StackyardError,
+    StepFailed,
+    StoreError,
+    Unstorable,
+    UsageError,
+)
+from stackyard.graph import Binding, FromParam, FromStep, ListOf, Step
+from stackyard.injected import Injected
+from stackyard.store.records import ArtifactRef, AttemptRecord, host_name
+
+if TYPE_CHECKING:
+    from stackyard.pipeline import StepFunction
+    from stackyard.runner import Runner
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What is known of an attempt before it is made."""
+
+    step: str
+    number: int
+    inputs: Mapping[str, ArtifactRef] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
+    key_parts: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+
+
+class StepJournal:
+    """The journal of the running attempt: what its components write into the record."""
+
+    def __init__(self, keep: Callable[[Path], str], component: str) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._keep = keep
+        self._component = component
+
+    def for_component(self, name: str) -> StepJournal:
+        """The same journal, written by the component ``name``."""
+        view = StepJournal(self._keep, name)
+        view.entries = self.entries
+        return view
+
+    def add(self, entry: Any) -> None:
+        """Append a frozen entry."""
+        fields = {f: getattr(entry, f) for f in type(entry).__dataclass_fields__}
+        fields = {f: redact(v) if isinstance(v, str) else v for f, v in fields.items()}
+        row = {"component": self._component, "type": type(entry).__name__, **fields}
+        self.entries.append(row)
+
+    def keep(self, path: Path) -> str:
+        """Copy a file or folder into the store; return its digest."""
+        return self._keep(path)
+
+
+@dataclass(frozen=True)
+class Current:
+    """The step that is running in this process."""
+
+    run_id: str
+    step: str
+    keep: Callable[[Path], str]
+    fetch: Callable[[str], Path]
+
+
+_current: contextvars.ContextVar[Current | None] = contextvars.ContextVar("step", default=None)
+
+
+def current() -> Current | None:
+    """The step that is running in this process, None outside of one."""
+    return _current.get()
+
+
+def find_function(target: str) -> StepFunction[..., Any]:
+    """Import ``module:name`` and return the step.
+
+    Raises:
+        PipelineError: the module or the name does not exist, or is no step.
+        StepFailed: the module raises while it is imported.
+    """
+    from stackyard.pipeline import StepFunction
+
+    module_name, _, name = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as exc:
+        if exc.name == module_name:
+            raise PipelineError(
+                f"step {target!r}: there is no module {module_name!r} under dags/, src/ or the "
+                "folders of [tool.stackyard] code in pyproject.toml"
+            ) from exc
+        raise StepFailed(f"step {target!r}: importing its module failed: {exc}") from exc
+    except Exception as exc:  # whatever user code raises at import is the step's failure
+        raise StepFailed(
+            f"step {target!r}: importing its module failed: {type(exc).__name__}: {exc}"
+        ) from exc
+    found = getattr(module, name, None)
+    if not isinstance(found, StepFunction):
+        raise PipelineError(f"step {target!r}: {module_name} has no step of that name")
+    return found
+
+
+def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> AttemptRecord:
+    """Make ``attempt`` in this process and write its record.
+
+    A step that raises gives a record with status ``failed``; KeyboardInterrupt passes through and
+    leaves no record. ``through``: its output also goes to standard error.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+        UsageError: the step cannot be run as it is written or configured.
+    """
+    step = runner.graph.step(attempt.step)
+    artifacts = runner.store.artifacts
+    kept: list[str] = []
+
+    def keep(path: Path) -> str:
+        kept.append(artifacts.keep(path))
+        return kept[-1]
+
+    journal = StepJournal(keep, "")
+    started, cpu = time.time(), _cpu_seconds()
+    clock = time.perf_counter()
+    token = _current.set(Current(runner.run_id, step.name, keep, artifacts.fetch))
+    outputs: dict[str, ArtifactRef] = {}
+    error = trace = None
+    wrong: Exception | SystemExit | None = None
+    capture = Capture(through=through)
+    try:
+        with capture:
+            try:
+                function = find_function(step.target)
+                arguments = _arguments(runner, step, attempt, function)
+                with Injected() as injected:
+                    for name, injection in step.injections.items():
+                        arguments[name] = runner.inject(step, name, injection, journal)
+                        injected.add(arguments[name])
+                    result = function.function(**arguments)
+                    outputs = _save(runner, step, result)
+            except (Exception, SystemExit) as exc:  # user code raises anything
+                error, trace, wrong = describe(exc), _user_traceback(exc), exc
+                outputs = {}
+    finally:
+        _current.reset(token)
+    record = AttemptRecord(
+        run_id=runner.run_id,
+        step=step.name,
+        attempt=attempt.number,
+        status="failed" if error else "succeeded",
+        started=started,
+        seconds=time.perf_counter() - clock,
+        key=attempt.key,
+        key_parts=attempt.key_parts,
+        inputs=attempt.inputs,
+        values=attempt.values,
+        outputs=outputs,
+        journal=tuple(journal.entries),
+        why=attempt.why,
+        error=error,
+        traceback=trace,
+        final=isinstance(wrong, UsageError | StoreError),
+        log=runner.keep_text(redact(capture.text)),
+        kept=tuple(dict.fromkeys(kept)),
+        cpu_seconds=_cpu_seconds() - cpu,
+        peak_bytes=_peak_bytes(),
+        host=host_name(),
+        pid=os.getpid(),
+    )
+    record = runner.write(record)
+    if isinstance(wrong, UsageError | StoreError) and not isinstance(wrong, Unstorable):
+        raise wrong
+    return record
+
+
+def failed(runner: Runner, attempt: Attempt, error: str, started: float) -> AttemptRecord:
+    """Write and return the record of an attempt that did not end by itself."""
+    return runner.write(
+        AttemptRecord(
+            run_id=runner.run_id,
+            step=attempt.step,
+            attempt=attempt.number,
+            status="failed",
+            started=started,
+            seconds=time.time() - started,
+            key=attempt.key,
+            key_parts=attempt.key_parts,
+            inputs=attempt.inputs,
+            values=attempt.values,
+            why=attempt.why,
+            error=error,
+            host=host_name(),
+        )
+    )
+
+
+def describe(exc: BaseException) -> str:
+    """One line: the type and the message, secrets replaced."""
+    text = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+    return redact(text)
+
+
+def with_number(record: AttemptRecord, number: int) -> AttemptRecord:
+    """The same record under another attempt number."""
+    return replace(record, attempt=number)
+
+
+def _arguments(
+    runner: Runner, step: Step, attempt: Attempt, function: StepFunction[..., Any]
+) -> dict[str, Any]:
+    """The step's arguments as Python values, artifacts as read back from the store."""
+    from stackyard import params
+
+    load = runner.store.artifacts.load
+
+    def value(name: str, binding: Binding) -> Any:
+        if isinstance(binding, ListOf):
+            return binding.build([value(f"{name}.{i}", b) for i, b in enumerate(binding.items)])
+        if isinstance(binding, FromStep):
+            return load(attempt.inputs[name])
+        if isinstance(binding, FromParam):
+            return params.decode(declared[binding.param], attempt.values[name])
+        return params.decode_argument(function, name, attempt.values[name])
+
+    declared = {param.name: param for param in runner.graph.params}
+    return {name: value(name, binding) for name, binding in step.inputs.items()}
+
+
+def _save(runner: Runner, step: Step, result: Any) -> dict[str, ArtifactRef]:
+    save = runner.store.artifacts.save
+    if not step.outputs:
+        return {}
+    if step.outputs == ("result",):
+        return {"result": save(result)}
+    missing = [name for name in step.outputs if not hasattr(result, name)]
+    if missing:
+        raise StepFailed(
+            f"step {step.name!r} returned {type(result).__name__}, which has no {missing[0]!r}; "
+            f"its annotation promises {', '.join(step.outputs)}"
+        )
+    refs = {}
+    for name in step.outputs:
+        try:
+            refs[name] = save(getattr(result, name))
+        except Unstorable as exc:
+            raise Unstorable(f"output {name!r}: {exc}") from exc
+    return refs
+
+
+def _user_traceback(exc: BaseException) -> str | None:
+    """The traceback from the user's function on; None for an error of ours outside of it."""
+    frames = exc.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    first = frames.tb_frame.f_code.co_filename if frames is not None else __file__
+    if isinstance(exc, StackyardError) and Path(first).is_relative_to(Path(__file__).parent):
+        return None
+    text = "".join(traceback.format_exception(type(exc), exc, frames or exc.__traceback__))
+    return redact(text)
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _peak_bytes() -> int:
+    """The largest resident size of this process so far; it never falls between steps."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -1,0 +1,122 @@
+"""A run read back from its records, as the command line and the page of a run show it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from stackyard.errors import StoreError
+from stackyard.graph import Graph, Step
+from stackyard.store.records import AttemptRecord, EndRecord, RunRecord
+
+if TYPE_CHECKING:
+    from stackyard.store.store import Store
+
+TAIL = 40  # lines of a step's output that are shown
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """A step with all its attempts in this run; the last one counts."""
+
+    step: Step
+    attempts: tuple[AttemptRecord, ...]
+    status: str  # succeeded, cached, failed, skipped, waiting
+    tail: tuple[str, ...] = ()  # of what the last attempt printed
+
+    @property
+    def last(self) -> AttemptRecord | None:
+        """The attempt that counts."""
+        return self.attempts[-1] if self.attempts else None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run with its steps in order of the graph."""
+
+    run: RunRecord
+    end: EndRecord | None
+    status: str  # running, succeeded, failed, cancelled, interrupted
+    seconds: float
+    graph: Graph
+    steps: tuple[StepReport, ...]
+    tracking: dict[str, str]  # tracker instance to the run's page there
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``stackyard runs show --json`` prints."""
+        run = asdict(self.run)
+        del run["format"]
+        steps = [
+            {"name": s.step.name, "status": s.status, "attempts": [asdict(a) for a in s.attempts]}
+            for s in self.steps
+        ]
+        return {
+            **run,
+            "status": self.status,
+            "seconds": round(self.seconds, 4),
+            "error": self.end.error if self.end else None,
+            "warnings": list(self.end.warnings) if self.end else [],
+            "tracking": self.tracking,
+            "steps": steps,
+        }
+
+
+def read_report(store: Store, run_id: str, *, tails: bool = True) -> RunReport:
+    """Read everything that is known of a run.
+
+    Args:
+        store: where its records are.
+        run_id: its full id.
+        tails: also read the last lines of what each step printed.
+
+    Raises:
+        ArtifactNotFound: the store has no such run.
+    """
+    from stackyard.projection import tracking_urls
+
+    records = store.records
+    run, end = records.run(run_id), records.ended(run_id)
+    attempts: dict[str, list[AttemptRecord]] = {}
+    for attempt in records.attempts(run_id):
+        attempts.setdefault(attempt.step, []).append(attempt)
+    graph = Graph.from_json(run.graph)
+    steps = [
+        _step(store, step, sorted(attempts.get(step.name, ()), key=_number), end, tails)
+        for step in graph.steps
+        if run.only in (None, step.name)
+    ]
+    status = records.status(run_id)
+    until = time.time() if status == "running" else run.started
+    until = max([until, *(a.started + a.seconds for s in steps for a in s.attempts)])
+    return RunReport(
+        run=run,
+        end=end,
+        status=status,
+        seconds=(end.ended if end is not None else until) - run.started,
+        graph=graph,
+        steps=tuple(steps),
+        tracking=tracking_urls(store, run_id),
+    )
+
+
+def _step(
+    store: Store, step: Step, attempts: list[AttemptRecord], end: EndRecord | None, tails: bool
+) -> StepReport:
+    if not attempts:
+        return StepReport(step, (), "skipped" if end is not None else "waiting")
+    last = attempts[-1]
+    tail = _tail(store, last.log) if tails and last.log else ()
+    return StepReport(step, tuple(attempts), last.status, tail)
+
+
+def _tail(store: Store, digest: str) -> tuple[str, ...]:
+    try:
+        text = store.artifacts.fetch(digest).read_text("utf-8", "replace")
+    except StoreError as exc:  # a report of a run is also of use without its logs
+        return (f"({exc})",)
+    return tuple(text.splitlines()[-TAIL:])
+
+
+def _number(attempt: AttemptRecord) -> int:
+    return attempt.attempt

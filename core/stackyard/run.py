@@ -1,0 +1,249 @@
+"""Making a run from what a person asks for, whichever orchestrator the stack names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from stackyard.components.orchestrator import (
+    Orchestrator,
+    PipelineSettings,
+    RunOutcome,
+    RunRequest,
+    StepEvent,
+    Watch,
+)
+from stackyard.errors import ArtifactNotFound, ConfigError, RunCancelled, RunError, UsageError
+from stackyard.graph import Graph
+from stackyard.summary import RunSummary, summarize
+
+if TYPE_CHECKING:
+    from stackyard.pipeline import Pipeline
+    from stackyard.project import Project
+    from stackyard.stack import Stack
+    from stackyard.store.records import ArtifactRef
+    from stackyard.store.store import Store
+
+
+class Run:
+    """A run to look into: ``run["split"].train`` loads an output, ``run["train"]`` the only one."""
+
+    def __init__(self, summary: RunSummary, store: Store) -> None:
+        self.summary = summary
+        self._store = store
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.summary.run_id
+
+    @property
+    def status(self) -> str:
+        """succeeded, failed or cancelled."""
+        return self.summary.status
+
+    def __getitem__(self, step: str) -> Any:
+        """Return what a step gave: its value, or its named outputs as attributes.
+
+        Raises:
+            UsageError: there is no such step, or it gave nothing in this run.
+        """
+        for found in self.summary.steps:
+            if found.name == step and found.outputs:
+                if tuple(found.outputs) == ("result",):
+                    return self._store.artifacts.load(found.outputs["result"])
+                return Outputs(found.outputs, self._store)
+        have = ", ".join(s.name for s in self.summary.steps if s.outputs) or "none"
+        raise UsageError(f"run {self.run_id} has no outputs of a step {step!r}. Steps: {have}")
+
+    def tracebacks(self) -> dict[str, str]:
+        """The traceback of each step whose last attempt failed."""
+        latest = self._store.records.latest(self.run_id)
+        failed = {name: a.traceback for name, a in latest.items() if a.status == "failed"}
+        return {name: trace for name, trace in failed.items() if trace}
+
+    def __repr__(self) -> str:
+        s = self.summary
+        return f"<Run {s.run_id} of {s.pipeline} on {s.stack}: {s.status} in {s.seconds:.1f} s>"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        s = self.summary
+        rows = "".join(
+            f"<tr><td>{html.escape(t.name)}</td><td>{t.status}</td><td>{t.seconds:.2f} s</td>"
+            f"<td>{html.escape(t.error or t.why)}</td></tr>"
+            for t in s.steps
+        )
+        return (
+            f"<b>{html.escape(s.pipeline)}</b> on {html.escape(s.stack)}: {s.status} in "
+            f"{s.seconds:.1f} s <code>{s.run_id}</code><table>{rows}</table>"
+        )
+
+
+class Outputs:
+    """The named outputs of a step, each loaded when it is asked for."""
+
+    def __init__(self, refs: Mapping[str, ArtifactRef], store: Store) -> None:
+        self._refs = refs
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._refs:
+            raise AttributeError(f"no output {name!r}. Outputs: {', '.join(self._refs)}")
+        return self._store.artifacts.load(self._refs[name])
+
+    def __dir__(self) -> list[str]:
+        return list(self._refs)
+
+
+def start(
+    project: Project,
+    reference: str | Pipeline,
+    stack_name: str,
+    given: Mapping[str, Any] | None = None,
+    *,
+    resume: str | None = None,
+    only: str | None = None,
+    cache: bool = True,
+    reason: str = "manual",
+    watch: Watch | None = None,
+    run_id: str | None = None,
+) -> Run:
+    """Run a pipeline on a stack and return when it has ended.
+
+    ``reference`` is a name under dags/, ``path.py[:name]`` or a Pipeline; ``given`` the parameters
+    as text or values; ``resume`` a run id, a unique prefix of one, or ``latest``.
+
+    Raises:
+        UsageError: the request is wrong; nothing was run.
+        Unavailable: the orchestrator cannot be reached.
+    """
+    from stackyard import params
+    from stackyard.components.base import actor
+    from stackyard.stack import open_stack
+    from stackyard.store.records import new_run_id
+
+    stack = open_stack(project, stack_name)
+    pipeline = project.load(reference) if isinstance(reference, str) else reference
+    graph, settings = stack.profile.apply(pipeline.graph())
+    require(stack, graph)
+    if only is not None:
+        graph.step(only)  # refused here, before the store is asked
+    store = stack.store()
+    previous, given = _continued(store, graph, resume, only, dict(given or {}))
+    request = RunRequest(
+        run_id=run_id or new_run_id(),
+        graph=graph,
+        stack=stack_name,
+        project=project.root,
+        store=store.url,
+        params=params.resolve(graph, given),
+        resume=previous,
+        only=only,
+        cache=cache,
+        files=compiled(stack, graph, settings),
+        reason=reason,
+        actor=actor(),
+    )
+    orchestrator: Orchestrator = stack.component("orchestrator", None, run=request.run_id)
+    began = time.perf_counter()
+    try:
+        outcome = orchestrator.run(request, settings, watch or _ignore)
+    finally:
+        orchestrator.close()
+    seconds = time.perf_counter() - began
+    _settle(store, stack, request.run_id, outcome)
+    summary = summarize(store, request.run_id, seconds, outcome.url, outcome.warnings)
+    return Run(summary, store)
+
+
+def _settle(store: Store, stack: Stack, run_id: str, outcome: RunOutcome) -> None:
+    """Bring the record into line with an outcome that only this process knows.
+
+    Where tasks write the record, the last one cannot know that somebody stopped the run, and there
+    is no record at all if none got that far.
+    """
+    from stackyard import projection
+    from stackyard.store.records import EndRecord
+
+    try:
+        store.records.run(run_id)
+    except ArtifactNotFound as exc:
+        see = f" See: {outcome.url}" if outcome.url else ""
+        said = outcome.error or f"the run {outcome.status}"
+        raise RunError(f"{said}. No step got as far as writing the run's record.{see}") from exc
+    if outcome.status == "cancelled" and store.records.status(run_id) != "cancelled":
+        store.records.end(EndRecord(run_id, "cancelled", time.time(), outcome.error))
+        projection.publish(store, stack, run_id)
+
+
+def compiled(stack: Stack, graph: Graph, settings: PipelineSettings) -> Mapping[str, str]:
+    """What the stack's orchestrator generates for a pipeline, relative path to text.
+
+    Empty where it runs pipelines as they are. Nothing of this machine gets in: what the stack
+    takes from the environment has its default.
+
+    Raises:
+        ConfigError: the orchestrator refuses what the stack says; names the place.
+    """
+    orchestrator: Orchestrator = stack.component("orchestrator", None, literal=True)
+    if "compile" not in orchestrator.capabilities:
+        return {}
+    try:
+        return orchestrator.compile(graph, settings, stack.profile.name)
+    except ConfigError as exc:
+        raise ConfigError(stack.profile.located(str(exc))) from exc
+
+
+def require(stack: Stack, graph: Graph) -> None:
+    """Check, before anything runs, that the stack has what the pipeline asks for.
+
+    Raises:
+        UsageError: a component or resource is missing; names the steps that need it.
+    """
+    missing = stack.missing(graph)
+    if missing:
+        raise UsageError("\n".join(missing))
+
+
+def _continued(
+    store: Store, graph: Graph, resume: str | None, only: str | None, given: dict[str, Any]
+) -> tuple[str | None, dict[str, Any]]:
+    """The run that is continued, and its parameters under those given now."""
+    if resume is None and only is None:
+        return None, given
+    previous = store.records.find(resume or "latest", pipeline=graph.name)
+    record = store.records.run(previous)
+    if record.pipeline != graph.name:
+        raise UsageError(f"run {previous} is of pipeline {record.pipeline!r}, not {graph.name!r}")
+    names = {p.name for p in graph.params}
+    return previous, {n: v for n, v in record.params.items() if n in names} | given
+
+
+def _ignore(event: StepEvent) -> None:
+    pass
+
+
+def run_pipeline(pipeline: Pipeline, stack: str, given: Mapping[str, Any]) -> Run:
+    """``Pipeline.run`` of a notebook or script: find the project around it, run, return the Run.
+
+    Raises:
+        RunError: the run did not succeed; its notes hold the tracebacks of the steps that failed.
+        RunCancelled: it was stopped.
+    """
+    from stackyard.project import find_project
+
+    project = find_project()
+    run = start(project, pipeline, stack, given)
+    if run.status == "succeeded":
+        return run
+    kind = RunCancelled if run.status == "cancelled" else RunError
+    error = kind(
+        f"run {run.run_id} of pipeline {pipeline.name!r} {run.status}: {run.summary.error}. "
+        f"Look: stackyard runs show {run.run_id}"
+    )
+    for name, trace in run.tracebacks().items():
+        error.add_note(f"step {name!r}:\n{trace.rstrip()}")
+    raise error

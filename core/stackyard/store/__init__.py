@@ -1,0 +1,1 @@
+"""Artifacts, formats, records, cache keys: one source of truth for every orchestrator."""

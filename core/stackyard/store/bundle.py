@@ -1,0 +1,231 @@
+"""Bundles: a project's code as one artifact, so that all tasks of a run run the same code.
+
+A bundle is a plain tar file with nothing of the machine in it: equal code gives an equal digest,
+whatever its times, owners, order of listing or place. It is kept among the artifacts.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError, UsageError
+from stackyard.store.backend import REFRESH_AFTER, Backend, artifact_key
+
+LIMIT = 50 * 1024 * 1024  # bytes of code; more is data that belongs elsewhere
+_SKIPPED = {"dags/generated"}  # relative to the project's root
+
+
+def pack(root: Path, code_roots: Sequence[Path]) -> bytes:
+    """Return the archive of a project: its code roots, ``stacks/`` and ``pyproject.toml``.
+
+    Hidden files, ``__pycache__``, ``*.egg-info`` and ``dags/generated`` are left out; links are
+    followed. What git ignores makes no difference.
+
+    Raises:
+        UsageError: a code root lies outside ``root``, a file cannot be read, or all is too large.
+    """
+    folders = sorted({_relative(root, path) for path in [*code_roots, root / "stacks"]})
+    found = {name: path for folder in folders for name, path in _walk(root / folder, folder, ())}
+    if (root / "pyproject.toml").is_file():
+        found["pyproject.toml"] = root / "pyproject.toml"
+    _check_size(root, found)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for folder in folders:
+            if (root / folder).is_dir():
+                entry = tarfile.TarInfo(folder)
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(entry)
+        for name in sorted(found):
+            data, executable = _read(found[name])
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755 if executable else 0o644
+            try:
+                archive.addfile(entry, io.BytesIO(data))
+            except UnicodeEncodeError as exc:
+                raise UsageError(f"{name!r}: rename it; a file of code has a UTF-8 name") from exc
+    return out.getvalue()
+
+
+class Bundles:
+    """The bundles in a store, and the folders in the cache where they are opened."""
+
+    def __init__(self, backend: Backend, cache_dir: Path) -> None:
+        self.backend = backend
+        self.folder = cache_dir / "bundles"
+
+    def put(self, root: Path, code_roots: Sequence[Path]) -> str:
+        """Keep the project's code in the store; return its digest.
+
+        Raises:
+            UsageError: see ``pack``.
+        """
+        import blake3
+
+        data = pack(root, code_roots)
+        digest: str = blake3.blake3(data).hexdigest()
+        key = artifact_key(digest)
+        for _ in range(3):
+            if self.backend.put_if_absent(key, data):
+                return digest
+            try:
+                if time.time() - self.backend.modified(key) > REFRESH_AFTER:
+                    self.backend.refresh(key)
+                return digest
+            except ArtifactNotFound:  # collected between the two calls
+                continue
+        raise StoreError(f"store {self.backend.url}: {key} is deleted as often as it is written")
+
+    def open(self, digest: str) -> Path:
+        """Return a folder with the project's code at the same relative paths.
+
+        It is extracted once, whole or not at all, and compared with the bundle whenever it is
+        opened: what runs is what the digest names.
+
+        Raises:
+            ArtifactNotFound: there is no such bundle.
+            DigestMismatch: the bundle is damaged; nothing was extracted.
+        """
+        import blake3
+
+        data = self.backend.get(artifact_key(digest))
+        if blake3.blake3(data).hexdigest() != digest:
+            raise DigestMismatch(
+                f"store {self.backend.url}: bundle {digest[:12]} is damaged. Start a new run; "
+                "it packs the project's code again"
+            )
+        members = _members(data, digest)
+        target = self.folder / digest
+        for _ in range(5):
+            if _same(target, members):
+                return target
+            try:
+                self._extract(members, target)
+            except OSError as exc:
+                why = (exc.strerror or str(exc)).lower()
+                raise StoreError(
+                    f"cannot open a bundle in {self.folder}: {why}. Cure: free space there or "
+                    "give this user access to it"
+                ) from exc
+        raise StoreError(f"{target} is changed as often as it is written")
+
+    def _extract(self, members: Sequence[_Member], target: Path) -> None:
+        """Write beside the target and rename; a damaged folder is moved out of the way."""
+        aside = self.folder / f".{secrets.token_hex(8)}"
+        old = aside.with_suffix(".old")
+        try:
+            aside.mkdir(parents=True)
+            for name, content, mode in members:
+                path = aside / name
+                if content is None:
+                    path.mkdir(parents=True, exist_ok=True)
+                    continue
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                path.chmod(mode)
+            try:
+                aside.rename(target)
+            except OSError:  # another process was first, or it is there and damaged
+                if not target.is_dir():
+                    raise
+                if not _same(target, members):
+                    target.rename(old)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+_Member = tuple[str, bytes | None, int]  # path, content (None for a folder), mode
+
+
+def _members(data: bytes, digest: str) -> list[_Member]:
+    """Read an archive, refusing everything but plain files and folders inside of it."""
+    members: list[_Member] = []
+    seen = set()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            for entry in archive:
+                parts = entry.name.split("/")
+                odd = any(p in ("", ".", "..") or set(p) & set("\\\0") for p in parts)
+                if odd or entry.name in seen or not (entry.isreg() or entry.isdir()):
+                    raise StoreError(
+                        f"bundle {digest[:12]} holds {entry.name[:200]!r}, which is no plain file "
+                        "inside of it; nothing was extracted"
+                    )
+                seen.add(entry.name)
+                file = archive.extractfile(entry) if entry.isreg() else None
+                content = None if file is None else file.read()
+                members.append((entry.name, content, 0o555 if entry.mode & 0o100 else 0o444))
+    except tarfile.TarError as exc:
+        raise StoreError(f"bundle {digest[:12]} cannot be read: {exc}") from exc
+    return members
+
+
+def _same(folder: Path, members: Sequence[_Member]) -> bool:
+    """Whether the folder holds these files with these bytes."""
+    try:
+        return all(
+            (folder / name).is_dir() if content is None else (folder / name).read_bytes() == content
+            for name, content, _ in members
+        ) and (bool(members) or folder.is_dir())
+    except OSError:
+        return False
+
+
+def _walk(folder: Path, name: str, above: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    """Yield the files of code below ``folder`` by their path relative to the root."""
+    real = os.path.realpath(folder)
+    if name in _SKIPPED or real in above or not folder.is_dir():
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as exc:
+        raise UsageError(f"cannot read {folder}: {(exc.strerror or str(exc)).lower()}") from exc
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        path, inner = Path(entry.path), f"{name}/{entry.name}"
+        if entry.is_dir():
+            if not entry.name.endswith(".egg-info"):
+                yield from _walk(path, inner, (*above, real))
+        elif entry.is_file():
+            yield inner, path
+
+
+def _check_size(root: Path, found: dict[str, Path]) -> None:
+    sizes = {name: path.stat().st_size for name, path in found.items() if path.exists()}
+    total = sum(sizes.values())
+    if total <= LIMIT:
+        return
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:5]
+    shown = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MB)" for name in largest)
+    raise UsageError(
+        f"{root}: the code is {total / 2**20:.1f} MB; a run keeps up to {LIMIT / 2**20:.0f} MB. "
+        f"Largest: {shown}. Move data out of dags/, src/, stacks/ and the folders of "
+        "[tool.stackyard] code"
+    )
+
+
+def _read(path: Path) -> tuple[bytes, bool]:
+    try:
+        return path.read_bytes(), bool(path.stat().st_mode & 0o100)
+    except OSError as exc:
+        raise UsageError(f"cannot read {path}: {(exc.strerror or str(exc)).lower()}") from exc
+
+
+def _relative(root: Path, path: Path) -> str:
+    home = Path(os.path.normpath(root.absolute()))
+    try:
+        name = Path(os.path.normpath(home / path)).relative_to(home).as_posix()
+    except ValueError:
+        name = "."
+    if name == ".":
+        raise UsageError(f"code root {path}: it must be a folder inside of the project {root}")
+    return name

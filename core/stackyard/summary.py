@@ -1,0 +1,122 @@
+"""A run read back from its records, as people and programs are told of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stackyard.store.records import ArtifactRef, AttemptRecord
+    from stackyard.store.store import Store
+
+
+@dataclass(frozen=True)
+class StepSummary:
+    """How one step of a run ended. ``status``: succeeded, cached, failed or skipped."""
+
+    name: str
+    status: str
+    attempt: int = 0
+    seconds: float = 0.0
+    outputs: Mapping[str, ArtifactRef] = field(default_factory=dict)
+    why: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run ended, read back from its records."""
+
+    run_id: str
+    pipeline: str
+    stack: str
+    status: str
+    seconds: float
+    steps: tuple[StepSummary, ...]
+    tracking_url: str | None = None  # the tracker's page, or the command that opens it
+    error: str | None = None
+    url: str | None = None  # the orchestrator's page
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 where the run succeeded, else 1."""
+        return 0 if self.status == "succeeded" else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``stackyard run --json`` prints."""
+        steps = [
+            {
+                "name": s.name,
+                "status": s.status,
+                "attempt": s.attempt,
+                "seconds": round(s.seconds, 4),
+                "outputs": {n: {"digest": r.digest, "type": r.type} for n, r in s.outputs.items()},
+                "why": s.why,
+                "error": s.error,
+            }
+            for s in self.steps
+        ]
+        return {
+            "run_id": self.run_id,
+            "pipeline": self.pipeline,
+            "stack": self.stack,
+            "status": self.status,
+            "seconds": round(self.seconds, 4),
+            "steps": steps,
+            "tracking_url": self.tracking_url if _is_url(self.tracking_url) else None,
+            "url": self.url,
+            "error": self.error,
+            "warnings": list(self.warnings),
+        }
+
+
+def summarize(
+    store: Store,
+    run_id: str,
+    seconds: float | None = None,
+    url: str | None = None,
+    warnings: tuple[str, ...] = (),
+) -> RunSummary:
+    """Read a run back from its records; ``seconds`` as a person waited, else start to end.
+
+    Raises:
+        ArtifactNotFound: the store has no such run.
+    """
+    from stackyard import projection
+
+    records = store.records
+    run, end, latest = records.run(run_id), records.ended(run_id), records.latest(run_id)
+    status = records.status(run_id)
+    names = [run.only] if run.only else [s["name"] for s in run.graph["steps"]]
+    steps = tuple(_step(name, latest.get(name), ended=end is not None) for name in names)
+    if seconds is None:
+        seconds = (end.ended if end is not None else time.time()) - run.started
+    urls = projection.tracking_urls(store, run_id)
+    return RunSummary(
+        run_id=run_id,
+        pipeline=run.pipeline,
+        stack=run.stack,
+        status=status,
+        seconds=seconds,
+        steps=steps,
+        tracking_url=urls.get("tracker") or next(iter(urls.values()), None),
+        error=end.error if end is not None else None,
+        url=url or None,
+        warnings=warnings,
+    )
+
+
+def _is_url(text: str | None) -> bool:
+    return text is not None and text.startswith(("http://", "https://"))
+
+
+def _step(name: str, attempt: AttemptRecord | None, *, ended: bool) -> StepSummary:
+    if attempt is None:
+        return StepSummary(name, "skipped" if ended else "waiting")
+    return StepSummary(
+        name, attempt.status, attempt.attempt, attempt.seconds, attempt.outputs,
+        attempt.why, attempt.error,
+    )  # fmt: skip

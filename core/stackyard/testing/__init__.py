@@ -1,0 +1,72 @@
+"""The kit for tests: components that live in memory, and the contract of each kind as test classes.
+
+A step is a plain function, so its test gives it a component of this module::
+
+    tracker = MemoryTracker()
+    model = train(rows, depth=3, tracker=tracker)
+    assert tracker.metrics["auc"] > 0.6
+
+A plugin's test inherits the contract of its kind (needs pytest)::
+
+    class TestAcmeTracker(TrackerContract):
+        def connect(self, context): return AcmeTracker(AcmeConfig(...), context)
+        def read(self, tracker, tracking_id): ...
+
+Never imported by Stackyard itself when it runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stackyard.testing.memory import MemoryDataVersioner as MemoryDataVersioner
+    from stackyard.testing.memory import MemoryFeatureStore as MemoryFeatureStore
+    from stackyard.testing.memory import MemoryMonitor as MemoryMonitor
+    from stackyard.testing.memory import MemoryServer as MemoryServer
+    from stackyard.testing.memory import MemoryValidator as MemoryValidator
+    from stackyard.testing.memory_registry import MemoryRegistry as MemoryRegistry
+    from stackyard.testing.memory_tracker import MemoryTracker as MemoryTracker
+    from stackyard.testing.registry import RegistryContract as RegistryContract
+    from stackyard.testing.stand_ins import StoredRun as StoredRun
+    from stackyard.testing.tracker import TrackerContract as TrackerContract
+
+_HOMES = {
+    "MemoryDataVersioner": "memory",
+    "MemoryFeatureStore": "memory",
+    "MemoryMonitor": "memory",
+    "MemoryRegistry": "memory_registry",
+    "MemoryServer": "memory",
+    "MemoryTracker": "memory_tracker",
+    "MemoryValidator": "memory",
+    "RegistryContract": "registry",
+    "StoredRun": "stand_ins",
+    "TrackerContract": "tracker",
+}
+
+__all__ = [
+    "MemoryDataVersioner",
+    "MemoryFeatureStore",
+    "MemoryMonitor",
+    "MemoryRegistry",
+    "MemoryServer",
+    "MemoryTracker",
+    "MemoryValidator",
+    "RegistryContract",
+    "StoredRun",
+    "TrackerContract",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'stackyard.testing' has no attribute {name!r}")
+    import importlib
+
+    found = globals()[name] = getattr(importlib.import_module(f"stackyard.testing.{home}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
