@@ -1,0 +1,1 @@
+"""MLflow as experiment tracker and model registry of Stackyard."""
