@@ -1,0 +1,58 @@
+"""The components in memory keep the contracts that every plugin's are held to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.components.registry import Registry
+from stackyard.components.tracker import Tracker
+from stackyard.testing import (
+    MemoryRegistry,
+    MemoryTracker,
+    RegistryContract,
+    StoredRun,
+    TrackerContract,
+)
+
+
+class TestMemoryTracker(TrackerContract):
+    """The tracker's contract."""
+
+    def connect(self, context: Context) -> Tracker:
+        return MemoryTracker(None, context)
+
+    def read(self, tracker: Tracker, tracking_id: str) -> StoredRun:
+        assert isinstance(tracker, MemoryTracker)
+        run = tracker.run(tracking_id)
+        return StoredRun(run.params, run.metrics, run.tags, run.artifacts, run.status, run.ended)
+
+
+class TestMemoryRegistry(RegistryContract):
+    """The registry's contract."""
+
+    @pytest.fixture(autouse=True)
+    def _backend(self) -> None:
+        self.backend = MemoryRegistry()
+
+    def connect(self, context: Context) -> Registry:
+        return self.backend.of(context)
+
+
+def test_a_step_is_tested_as_a_function(tmp_path: Path) -> None:
+    """What it logged is there as attributes."""
+    tracker = MemoryTracker()
+    (tmp_path / "plot.txt").write_text("a curve")
+    tracker.log_params({"depth": 6})
+    tracker.log_metrics({"loss": 1.0})
+    tracker.log_metrics({"loss": 0.5}, step=1)
+    tracker.set_tags({"team": "flights"})
+    tracker.log_artifact(tmp_path / "plot.txt", "plots/plot.txt")
+    tracker.log_text("hello", "notes/a.txt")
+    assert tracker.params == {"depth": "6"}
+    assert tracker.metrics == {"loss": 0.5}
+    assert tracker.history("loss") == [(0, 1.0), (1, 0.5)]
+    assert tracker.tags == {"team": "flights"}
+    assert tracker.artifacts == {"plots/plot.txt": b"a curve", "notes/a.txt": b"hello"}

@@ -1,0 +1,23 @@
+"""The reference pages number exactly the guarantees that the contracts test."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stackyard.testing import RegistryContract, TrackerContract
+
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
+
+
+@pytest.mark.parametrize(
+    ("page", "contract"),
+    [("tracker.md", TrackerContract), ("registry.md", RegistryContract)],
+)
+def test_every_guarantee_is_numbered_and_tested(page: str, contract: type) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    written = [int(n) for n in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
+    tested = [int(m[1]) for name in dir(contract) if (m := re.match(r"test_(\d+)_", name))]
+    assert written == sorted(tested) == list(range(1, len(written) + 1))

@@ -1,0 +1,26 @@
+"""The reference page of the command line says what the commands say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_is_up_to_date() -> None:
+    script = ROOT / "docs" / "command_line.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_command_of_the_design_is_there() -> None:
+    text = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    for command in [
+        "init", "demo", "run", "compile", "publish", "stack list", "stack show", "stack check",
+        "stack diff", "stack use", "stack schema", "stack up", "stack down", "plugin list",
+        "plugin show", "runs list", "runs show", "runs diff", "runs verify", "runs gc",
+        "artifact show", "artifact get", "doctor",
+    ]:  # fmt: skip
+        assert f"# stackyard {command}\n" in text, command

@@ -1,0 +1,67 @@
+"""Commands that run beside a test, and what they leave behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from tests.e2e.conftest import Place, environment
+
+T = TypeVar("T")
+
+
+@contextmanager
+def started(
+    place: Place, *words: str, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """``stackyard words`` as a process of its own; killed if it is still there at the end."""
+    process = subprocess.Popen(
+        place.command(*words),
+        cwd=place.root,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever starts the tests in the background may have switched Ctrl-C off for all below.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(look: Callable[[], T], seconds: float = 60.0) -> T:
+    """The first true answer of ``look``."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"nothing within {seconds:g} s"
+        time.sleep(0.02)
+    return found
+
+
+def number(path: Path) -> int:
+    """The process id that a step writes to ``path``, once it has."""
+    return int(until(lambda: path.exists() and path.read_text().strip()))
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that nobody reaped has ended."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def shown(place: Place, run: str = "latest") -> Any:
+    """What ``runs show`` tells of a run."""
+    return place.json("runs", "show", run)

@@ -1,0 +1,249 @@
+"""Runs that are stopped from outside: nothing is left running, nothing finished is lost."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.background import lives, number, shown, started, until
+from tests.e2e.conftest import Place, environment
+
+STEPS = """
+    import os, subprocess, sys, time
+    from pathlib import Path
+    from stackyard import pipeline, step
+
+    PLACE = Path(os.environ["MARKS"])
+
+    def note(name: str, pid: int) -> None:
+        (PLACE / f"{name}.new").write_text(str(pid))
+        (PLACE / f"{name}.new").rename(PLACE / name)
+
+    def linger(go_on: str) -> None:
+        note("step", os.getpid())
+        while not (PLACE / go_on).exists():
+            time.sleep(0.02)
+
+    @step
+    def first() -> int:
+        with open(PLACE / "first", "a") as file:
+            file.write("x")
+        return 1
+
+    @step
+    def inline(value: int) -> int:
+        linger("go")
+        return value + 1
+
+    @step(timeout="1m")
+    def isolated(value: int) -> int:
+        if not (PLACE / "go").exists():
+            child = [sys.executable, "-c", "import time; time.sleep(60)"]
+            note("child", subprocess.Popen(child).pid)
+            note("group", subprocess.Popen(child, process_group=0).pid)
+            note("session", subprocess.Popen(child, start_new_session=True).pid)
+        linger("go")
+        return value + 1
+
+    @step
+    def last(value: int) -> int:
+        return value + 1
+
+    @pipeline
+    def here() -> None:
+        last(inline(first()))
+
+    @pipeline
+    def apart() -> None:
+        last(isolated(first()))
+"""
+CHILDREN = ("child", "group", "session")
+
+
+@pytest.fixture
+def marks(place: Place, tmp_path: Path) -> Path:
+    """The folder through which steps and tests see each other."""
+    place.write("dags/steps.py", STEPS)
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    return folder
+
+
+def end(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str, str]:
+    """Send the signal to the command alone; its exit code and what it said."""
+    process.send_signal(how)
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("pipeline", ["here", "apart"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_is_cancelled_and_goes_on_later(
+    place: Place, marks: Path, pipeline: str, how: signal.Signals
+) -> None:
+    env = {"MARKS": str(marks)}
+    reference = f"dags/steps.py:{pipeline}"
+    with started(place, "run", reference, "--json", env=env) as process:
+        step = number(marks / "step")
+        below = psutil.Process(process.pid).children(recursive=True)
+        assert (pipeline == "apart") == (step != process.pid)
+        code, out, err = end(process, how)
+    assert code == 1, err
+    assert "Traceback" not in err
+    assert '"status": "cancelled"' in out
+    assert f"--resume {shown(place)['run_id']}" in err
+    assert not [p.pid for p in below if lives(p.pid)]
+    record = shown(place)
+    by = "stopped by hand" if how == signal.SIGINT else "stopped by signal SIGTERM"
+    assert (record["status"], record["error"]) == ("cancelled", by)
+    (marks / "go").touch()
+    resumed = place.json("run", reference, "--resume", "latest", env=env)
+    statuses = [s["status"] for s in resumed["steps"]]
+    assert statuses == ["cached", "succeeded", "succeeded"]
+    assert (marks / "first").read_text() == "x"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_what_a_step_started_ends_with_it(place: Place, marks: Path, how: signal.Signals) -> None:
+    """Whether it is in the step's process group, in one of its own or in another session."""
+    with started(place, "run", "dags/steps.py:apart", env={"MARKS": str(marks)}) as process:
+        number(marks / "step")
+        pids = [number(marks / name) for name in CHILDREN]
+        assert all(lives(pid) for pid in pids)
+        end(process, how)
+    until(lambda: not any(lives(pid) for pid in pids), 5)
+
+
+def test_a_timeout_stops_what_the_step_started(place: Place, marks: Path) -> None:
+    text = STEPS.replace('timeout="1m"', 'timeout="3s"')
+    place.write("dags/steps.py", text)
+    began = time.monotonic()
+    done = place.run("run", "dags/steps.py:apart", env={"MARKS": str(marks)}, check=False)
+    assert done.returncode == 1
+    assert time.monotonic() - began < 10
+    assert "StepTimeout: stopped after its timeout of 3 s" in done.stderr
+    pids = [number(marks / name) for name in (*CHILDREN, "step")]
+    assert not [pid for pid in pids if lives(pid)]
+    steps = {s["name"]: s["status"] for s in shown(place)["steps"]}
+    assert steps == {"first": "succeeded", "isolated": "failed", "last": "skipped"}
+
+
+def test_a_timeout_holds_while_another_step_runs(place: Place, tmp_path: Path) -> None:
+    """Also while the run's own process is busy with a step."""
+    place.write(
+        "dags/beside.py",
+        f"""
+        import time
+        from pathlib import Path
+        from stackyard import pipeline, step
+
+        @step(timeout="1s")
+        def slow() -> int:
+            for second in range(40):
+                Path({str(tmp_path / "alive")!r}).write_text(str(time.time()))
+                time.sleep(0.1)
+            return 1
+
+        @step
+        def other() -> float:
+            time.sleep(5)
+            return 0.0
+
+        @pipeline
+        def beside() -> None:
+            slow()
+            other()
+        """,
+    )
+    document = place.json("run", "beside", check=False)
+    slow, other = document["steps"]
+    assert (slow["status"], other["status"]) == ("failed", "succeeded")
+    assert "StepTimeout" in slow["error"]
+    attempt = shown(place)["steps"][0]["attempts"][0]
+    assert float((tmp_path / "alive").read_text()) - attempt["started"] < 2.5
+
+
+def test_a_dead_worker_is_noticed_though_its_child_lives(place: Place, tmp_path: Path) -> None:
+    """A child that was forked holds all of the worker's pipes open."""
+    place.write(
+        "dags/forking.py",
+        f"""
+        import os, signal, time
+        from pathlib import Path
+        from stackyard import pipeline, step
+
+        @step(timeout="1m")
+        def forks() -> int:
+            child = os.fork()
+            if child == 0:
+                time.sleep(60)
+            Path({str(tmp_path / "child")!r}).write_text(str(child))
+            os.kill(os.getpid(), signal.SIGKILL)
+            return 1
+
+        @pipeline
+        def forking() -> None:
+            forks()
+        """,
+    )
+    began = time.monotonic()
+    done = place.run("run", "forking", check=False)
+    assert "WorkerDied: the step's process ended with signal 9" in done.stderr
+    assert time.monotonic() - began < 10
+    assert not lives(number(tmp_path / "child"))
+
+
+def test_a_second_ctrl_c_is_as_clean(place: Place, marks: Path) -> None:
+    with started(place, "run", "dags/steps.py:apart", env={"MARKS": str(marks)}) as process:
+        number(marks / "step")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        code, _, err = end(process, signal.SIGINT)
+    assert code == 1
+    assert "Traceback" not in err
+    until(lambda: not lives(number(marks / "step")), 5)
+    assert shown(place)["status"] in ("cancelled", "interrupted")
+
+
+def test_ctrl_c_while_a_tracker_is_waited_for(place: Place, marks: Path) -> None:
+    """The run has ended before, as well as it did."""
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        tracker = f"{{flavor: mlflow, tracking_uri: '{uri}'}}"
+        place.write(
+            "stacks/local.yaml",
+            f"components:\n  orchestrator: {{flavor: local}}\n  tracker: {tracker}\n",
+        )
+        (marks / "go").touch()
+        with started(place, "run", "dags/steps.py:here", env={"MARKS": str(marks)}) as process:
+            silent.accept()
+            time.sleep(0.5)
+            code, _, err = end(process, signal.SIGINT)
+    assert code == 0, err
+    assert "warning: tracker: stopped by hand. The run is kept; replay it with: stackyard" in err
+    assert shown(place)["status"] == "succeeded"
+
+
+def test_a_run_in_the_background_of_a_shell_is_not_stopped(place: Place, marks: Path) -> None:
+    """Which switches Ctrl-C off for it, as ``nohup`` does with the end of the session."""
+    script = 'trap "" INT TERM; exec "$@"'
+    process = subprocess.Popen(
+        ["sh", "-c", script, "sh", *place.command("run", "dags/steps.py:here")],
+        cwd=place.root,
+        env=environment({"MARKS": str(marks)}),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    number(marks / "step")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    (marks / "go").touch()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err

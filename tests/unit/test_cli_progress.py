@@ -1,0 +1,106 @@
+"""The two views of a run in progress."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+
+from stackyard.cli.progress import LineView, LiveView, open_progress, step_line
+from stackyard.components.orchestrator import StepEvent
+
+
+def test_a_pipe_gets_a_line_per_ended_step(capsys):
+    with open_progress(["load", "evaluate"]) as watch:
+        assert isinstance(watch, LineView)
+        watch(StepEvent("load", "running"))
+        watch(StepEvent("load", "succeeded", seconds=1.2, text="code changed"))
+        watch(StepEvent("evaluate", "retrying", seconds=0.5, text="ValueError: a\nb"))
+        watch(StepEvent("evaluate", "failed", attempt=2, seconds=0.5, log=["x\x1b[0m", "y"]))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "load      succeeded  1.2s",
+        "evaluate  retrying   500ms  ValueError: a\\nb",
+        "evaluate  failed     500ms  attempt 2",
+        "    x\\x1b[0m",
+        "    y",
+    ]
+
+
+def test_why_is_told_on_request():
+    event = StepEvent("load", "cached", seconds=0.003, text="nothing changed")
+    assert step_line(event) == "load  cached"
+    assert step_line(event, why=True) == "load  cached     nothing changed"
+
+
+def test_a_pipe_does_not_import_rich():
+    import subprocess
+
+    code = (
+        "import sys; from stackyard.cli.progress import open_progress\n"
+        "from stackyard.components.orchestrator import StepEvent\n"
+        "with open_progress() as w: w(StepEvent('a', 'succeeded', seconds=1))\n"
+        "assert 'rich' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "a  succeeded  1.0s\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_sees_every_step_and_the_failing_log(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with open_progress(["load", "train"]) as watch:
+        assert isinstance(watch, LiveView)
+        watch(StepEvent("load", "cached", seconds=0.003, text="nothing [red]changed"))
+        watch(StepEvent("train", "running"))
+        watch(StepEvent("train", "failed", seconds=2.0, text="E: x", log=["line 1", "line 2"]))
+    text = terminal.getvalue()
+    last = text[text.rindex("load") :]
+    assert "nothing [red]changed" in last  # text of steps is data, never markup
+    assert "failed" in last
+    assert "2.0s" in last
+    assert last.endswith("last lines of step train:\n    line 1\n    line 2\n")
+
+
+def test_the_view_keeps_its_terminal_while_a_step_captures_standard_error(monkeypatch):
+    from stackyard.capture import Capture
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with open_progress(["train"]) as watch:
+        with Capture(through=False) as capture:
+            watch(StepEvent("train", "running"))
+            end = time.monotonic() + 10
+            while "running" not in terminal.getvalue() and time.monotonic() < end:
+                time.sleep(0.02)
+        assert "running" in terminal.getvalue()
+    assert capture.text == ""
+
+
+def test_what_was_running_when_the_run_ended_was_stopped(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with open_progress(["train"]) as watch:
+        watch(StepEvent("train", "running"))
+    text = terminal.getvalue()
+    assert "stopped" in text[text.rindex("train") :]
+
+
+def test_no_color_means_lines_in_a_terminal_too(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert isinstance(open_progress(), LineView)

@@ -1,0 +1,75 @@
+"""A step that is asked to end ends, also one that Python cannot interrupt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+PROGRAM = """
+import signal, sys
+from collections import deque
+from itertools import repeat
+from stackyard.guard import final_sigterm
+final_sigterm({grace})
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked"))
+print("ready", flush=True)
+{work}
+"""
+# For ever inside one call into C, holding Python's lock: no signal handler runs.
+STUCK = "deque(repeat(None), maxlen=0)"
+
+
+def _start(work: str, grace: float) -> subprocess.Popen[bytes]:
+    code = PROGRAM.format(work=work, grace=grace)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def _group(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    def same(pid: int) -> bool:
+        try:
+            return os.getpgid(pid) == process.pid
+        except ProcessLookupError:
+            return False
+
+    return [p for p in psutil.process_iter() if same(p.pid)]
+
+
+def _gone(process: subprocess.Popen[bytes]) -> bool:
+    until = time.monotonic() + 5
+    while _group(process) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not _group(process)
+
+
+def test_a_process_stuck_in_native_code_is_killed_after_the_grace() -> None:
+    process = _start(STUCK, 0.5)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(10) == -signal.SIGKILL
+    assert _gone(process)
+
+
+def test_a_process_that_listens_ends_by_its_own_handler() -> None:
+    process = _start("import time; time.sleep(60)", 5)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(4) == 1  # its handler's exit code
+    assert _gone(process)
+
+
+def test_the_guard_ends_with_what_it_guards_and_holds_no_output() -> None:
+    for work in ("pass", "import os; os._exit(3)", "import os; os.kill(os.getpid(), 9)"):
+        process = _start(work, 30)
+        assert process.stdout is not None
+        assert process.stdout.read() == b""  # the end of the output comes at once
+        process.wait(4)
+        assert _gone(process)

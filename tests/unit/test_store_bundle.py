@@ -1,0 +1,267 @@
+"""Bundles: equal code gives an equal digest, and what is opened is what the digest names."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import blake3
+import pytest
+
+from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError, UsageError
+from stackyard.store import bundle
+from stackyard.store.backend import open_backend
+from stackyard.store.bundle import Bundles, pack
+
+FILES = {
+    "dags/flights.py": "import helper\n",
+    "dags/parts/é.py": "x = 1\n",
+    "src/helper/__init__.py": "",
+    "src/helper/data.csv": "a,b\n",
+    "stacks/local.yaml": "components: {}\n",
+    "pyproject.toml": "[project]\n",
+}
+NOT_CODE = (
+    "README.md", "data/big.csv", ".env", ".stackyard/store/x", "dags/.hidden", "dags/.git/config",
+    "dags/__pycache__/flights.pyc", "dags/generated/flights_dev.py", "src/helper.egg-info/PKG-INFO",
+)  # fmt: skip
+
+
+def project(root: Path, order: int = 1) -> Path:
+    for name in [*FILES, *NOT_CODE][::order]:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(FILES.get(name, name), encoding="utf-8")
+    return root
+
+
+def roots(root: Path) -> list[Path]:
+    return [root / "dags", root / "src"]
+
+
+def files(folder: Path) -> dict[str, str]:
+    found = (p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_text("utf-8") for p in found}
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Bundles:
+    backend = open_backend(tmp_path / "store", cache_dir=tmp_path / "cache")
+    return Bundles(backend, tmp_path / "cache")
+
+
+def test_code_comes_back_at_the_same_paths(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    (root / "dags/run.sh").write_text("#!/bin/sh\n")
+    (root / "dags/run.sh").chmod(0o755)
+    (root / "src/generated").mkdir()
+    (root / "src/generated/x.py").write_text("kept")
+    opened = bundles.open(bundles.put(root, roots(root)))
+    expected = {**FILES, "dags/run.sh": "#!/bin/sh\n", "src/generated/x.py": "kept"}
+    assert files(opened) == expected
+    assert os.access(opened / "dags/run.sh", os.X_OK)
+    assert (opened / "dags/flights.py").stat().st_mode & 0o777 == 0o444
+
+
+def test_the_digest_is_of_the_code_alone(bundles: Bundles, tmp_path: Path) -> None:
+    one, two = project(tmp_path / "one"), project(tmp_path / "a" / "two", order=-1)
+    for path in two.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    (two / "dags/__pycache__/more.pyc").write_text("x")
+    digest = bundles.put(one, roots(one))
+    assert bundles.put(two, [Path("src"), Path("dags"), Path("dags")]) == digest
+    assert (
+        digest == blake3.blake3(bundles.backend.get(f"artifacts/{digest[:2]}/{digest}")).hexdigest()
+    )
+    code = (
+        "import sys, blake3; from pathlib import Path; from stackyard.store.bundle import pack;"
+        f"root = Path({str(two)!r}); data = pack(root, [root / 'dags', root / 'src']);"
+        "print(blake3.blake3(data).hexdigest())"
+    )
+    env = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout.strip() == digest, done.stderr
+    (two / "src/helper/__init__.py").write_text("changed")
+    assert bundles.put(two, roots(two)) != digest
+
+
+def test_empty_code_roots_exist_when_opened(bundles: Bundles, tmp_path: Path) -> None:
+    (tmp_path / "project/dags").mkdir(parents=True)
+    opened = bundles.open(
+        bundles.put(tmp_path / "project", [tmp_path / "project/dags", Path("no")])
+    )
+    assert [p.name for p in opened.iterdir()] == ["dags"]
+
+
+def test_links_are_followed(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "lib.py").write_text("shared")
+    (root / "src/shared").symlink_to(shared)
+    (root / "src/one.py").symlink_to(shared / "lib.py")
+    (root / "src/loop").symlink_to(root / "src")
+    (root / "src/dangling.py").symlink_to(root / "nowhere")
+    opened = files(bundles.open(bundles.put(root, roots(root))))
+    assert opened["src/shared/lib.py"] == opened["src/one.py"] == "shared"
+    assert not any(name.startswith(("src/loop/loop", "src/dangling")) for name in opened)
+
+
+def test_too_much_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path / "project")
+    with (root / "src/flights.csv").open("wb") as file:
+        file.truncate(40 * 2**20)
+    pack(root, roots(root))
+    with (root / "dags/model.bin").open("wb") as file:
+        file.truncate(10 * 2**20)
+    with pytest.raises(UsageError) as caught:
+        pack(root, roots(root))
+    assert str(caught.value).startswith(
+        f"{root}: the code is 50.0 MB; a run keeps up to 50 MB. "
+        "Largest: src/flights.csv (40.0 MB), dags/model.bin (10.0 MB), "
+    )
+    assert "Move data out of dags/" in str(caught.value)
+
+
+def test_a_code_root_outside_of_the_project(tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    for path in (tmp_path / "elsewhere", Path("../elsewhere"), root, Path(".")):
+        with pytest.raises(UsageError, match="must be a folder inside of the project"):
+            pack(root, [path])
+
+
+def test_opening_again_repairs_what_was_changed(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    opened = bundles.open(digest)
+    before = (opened / "dags/flights.py").stat().st_ino
+    (opened / "dags/__pycache__").mkdir()  # Python writes there; that is no change
+    assert bundles.open(digest) == opened
+    assert (opened / "dags/flights.py").stat().st_ino == before
+    (opened / "dags/flights.py").chmod(0o644)
+    (opened / "dags/flights.py").write_text("changed")
+    (opened / "src/helper/data.csv").unlink()
+    assert files(bundles.open(digest)) == FILES
+    assert [p.name for p in bundles.folder.iterdir()] == [digest]
+
+
+def test_a_bundle_that_is_missing_or_damaged(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    with pytest.raises(ArtifactNotFound):
+        bundles.open("0" * 64)
+    path = bundles.backend.path(f"artifacts/{digest[:2]}/{digest}")
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"import helper", b"import hacker"))
+    with pytest.raises(DigestMismatch, match=f"bundle {digest[:12]} is damaged"):
+        bundles.open(digest)
+    assert not bundles.folder.exists()
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, target
+    return made
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        entry("../evil.py"),
+        entry("dags/../../evil.py"),
+        entry("/tmp/stackyard-evil.py"),
+        entry("dags//x.py"),
+        entry("./x.py"),
+        entry("a\\..\\evil.py"),
+        entry("link", tarfile.SYMTYPE, "/etc"),
+        entry("link", tarfile.LNKTYPE, "dags/a.py"),
+        entry("pipe", tarfile.FIFOTYPE),
+        entry("device", tarfile.CHRTYPE),
+        entry("dags/a.py"),
+    ],
+    ids=lambda m: f"{m.name}-{m.type.decode()}",
+)
+def test_an_archive_that_leaves_its_folder_is_refused(
+    bundles: Bundles, tmp_path: Path, member: tarfile.TarInfo
+) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(entry("dags/a.py"))
+        archive.addfile(member)
+    digest = blake3.blake3(out.getvalue()).hexdigest()
+    bundles.backend.put_if_absent(f"artifacts/{digest[:2]}/{digest}", out.getvalue())
+    with pytest.raises(StoreError, match="which is no plain file inside of it"):
+        bundles.open(digest)
+    assert not bundles.folder.exists()
+    assert not (tmp_path / "cache/evil.py").exists()
+
+
+def test_something_else_under_the_digest(bundles: Bundles) -> None:
+    for data in (b"no archive at all", b""):
+        digest = blake3.blake3(data).hexdigest()
+        bundles.backend.put_if_absent(f"artifacts/{digest[:2]}/{digest}", data)
+        with pytest.raises(StoreError, match="cannot be read"):
+            bundles.open(digest)
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from stackyard.store.backend import open_backend
+from stackyard.store.bundle import Bundles
+url, cache, digest = sys.argv[1:]
+bundles = Bundles(open_backend(url, cache_dir=Path(cache)), Path(cache))
+print("ready", flush=True)
+sys.stdin.readline()
+folder = bundles.open(digest)
+found = list((folder / "src").glob("m*.py"))
+print(len(found), sum(p.stat().st_size for p in found))
+"""
+
+
+def test_four_processes_open_one_bundle(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    for i in range(300):
+        (root / f"src/m{i:03d}.py").write_text("x" * 100)
+    digest = bundles.put(root, roots(root))
+    argv = [sys.executable, "-c", OPENER, bundles.backend.url, str(tmp_path / "cache"), digest]
+    openers = [
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for opener in openers:
+        assert opener.stdout is not None
+        assert opener.stdout.readline() == "ready\n"
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    assert [o.communicate(timeout=60)[0] for o in openers] == ["300 30000\n"] * 4
+    assert [p.name for p in bundles.folder.iterdir()] == [digest]
+
+
+def test_a_bundle_saved_again_is_refreshed(
+    bundles: Bundles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    key = f"artifacts/{digest[:2]}/{digest}"
+    path = bundles.backend.path(key)
+    for age, refreshed in ((bundle.REFRESH_AFTER - 60, False), (bundle.REFRESH_AFTER + 60, True)):
+        old = os.stat(path).st_atime - age
+        os.utime(path, (os.stat(path).st_atime, old))
+        bundles.put(root, roots(root))
+        assert (bundles.backend.modified(key) > old + 1) is refreshed
+
+
+def test_bundles_in_a_remote_store(s3_url: str, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    backend = open_backend(s3_url, cache_dir=tmp_path / "cache")
+    digest = Bundles(backend, tmp_path / "cache").put(root, roots(root))
+    elsewhere = open_backend(s3_url, cache_dir=tmp_path / "other")
+    assert files(Bundles(elsewhere, tmp_path / "other").open(digest)) == FILES

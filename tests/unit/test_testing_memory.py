@@ -1,0 +1,88 @@
+"""The small components in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stackyard.components.registry import ModelPackage
+from stackyard.errors import AlreadyExists, InvalidInput, NotFound
+from stackyard.testing import (
+    MemoryDataVersioner,
+    MemoryFeatureStore,
+    MemoryMonitor,
+    MemoryServer,
+    MemoryValidator,
+)
+
+
+def test_features_are_joined_as_they_were_known() -> None:
+    """Every row, in order; nulls where nothing was known; nothing from the future."""
+    weather = pd.DataFrame(
+        {
+            "origin": ["JFK", "JFK", "LGA"],
+            "timestamp": pd.to_datetime(
+                ["2013-01-01 01:00", "2013-01-01 03:00", "2013-01-01 02:00"]
+            ),
+            "temp": [1.0, 3.0, 2.0],
+        }
+    )
+    store = MemoryFeatureStore(views={"weather": weather}, entities={"weather": ["origin"]})
+    rows = pd.DataFrame(
+        {
+            "origin": ["JFK", "LGA", "EWR", "JFK", "JFK"],
+            "at": pd.to_datetime([f"2013-01-01 0{hour}:00" for hour in (4, 1, 5, 0, 1)]),
+        },
+        index=[9, 7, 5, 3, 1],
+    )
+    joined = store.historical(rows, ["weather:temp"], timestamp="at")
+    assert list(joined.index) == [9, 7, 5, 3, 1]
+    assert joined["temp"].fillna(-1).tolist() == [3.0, -1, -1, -1, 1.0]
+    assert store.describe()[0].features == ("temp",)
+    with pytest.raises(NotFound, match="temp"):
+        store.historical(rows, ["weather:wind"], timestamp="at")
+    with pytest.raises(NotFound, match="weather"):
+        store.historical(rows, ["sea:temp"], timestamp="at")
+
+
+def test_data_versions(tmp_path: Path) -> None:
+    versions = MemoryDataVersioner()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("a")
+    first = versions.commit(tmp_path / "data", "flights")
+    assert versions.commit(tmp_path / "data", "flights") == first
+    (tmp_path / "data" / "a.txt").write_text("b")
+    second = versions.commit(tmp_path / "data", "flights")
+    assert [v.id for v in versions.list("flights")] == [second.id, first.id]
+    versions.checkout("flights", first.id, tmp_path / "out")
+    assert (tmp_path / "out" / "a.txt").read_text() == "a"
+    with pytest.raises(AlreadyExists):
+        versions.checkout("flights", first.id, tmp_path / "out")
+    with pytest.raises(NotFound, match="none"):
+        versions.checkout("planes", first.id, tmp_path / "more")
+
+
+def test_validator_fails_what_it_is_told_to() -> None:
+    suite = {"name": "s", "expectations": [{"expectation": "rows"}, {"expectation": "nulls"}]}
+    assert MemoryValidator().validate(pd.DataFrame(), suite).passed
+    assert not MemoryValidator(failing=["nulls"]).validate(pd.DataFrame(), suite).passed
+    with pytest.raises(InvalidInput):
+        MemoryValidator().validate(pd.DataFrame(), {"expectations": []})
+
+
+def test_monitor_gives_scores() -> None:
+    frame = pd.DataFrame({"a": [1], "b": [1], "new": [1]})
+    report = MemoryMonitor(scores={"a": 0.9}).drift(frame, frame[["a", "b"]])
+    assert [s.drifted for s in report.scores] == [True, False, None]
+
+
+def test_server_answers_with_a_function() -> None:
+    server = MemoryServer(predict=lambda request: {"outputs": request["inputs"]})
+    package = ModelPackage("sklearn-skops", "/nowhere", "0" * 64)
+    assert server.deploy(package, "delays", "3").traffic == {"3": 100}
+    assert server.predict("delays", {"inputs": [1]}) == {"outputs": [1]}
+    server.undeploy("delays")
+    with pytest.raises(NotFound):
+        server.predict("delays", {"inputs": [1]})
