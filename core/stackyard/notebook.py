@@ -13,7 +13,7 @@ def main_source() -> str | None:
     """Return the source that stands for ``__main__`` in cache keys, None where there is none.
 
     Of a notebook it is its cells in the order in which they were run; what they only look at does
-    not count (see ``store.code``).
+    not count (see ``store.code.index``).
     """
     cells = _cells()
     if cells is not None:

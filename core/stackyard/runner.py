@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from stackyard.components.orchestrator import RunRequest, StepEvent
     from stackyard.execute import Attempt, StepJournal
     from stackyard.stack import Stack
-    from stackyard.store.code import CodeIndex
+    from stackyard.store.code.index import CodeIndex
     from stackyard.store.store import Store
 
 

@@ -13,12 +13,12 @@ from stackyard.store.records import ArtifactRef
 
 if TYPE_CHECKING:
     from stackyard.stack import Stack
-    from stackyard.store.code import CodeFingerprint, CodeIndex
+    from stackyard.store.code.index import CodeFingerprint, CodeIndex
 
 
 def open_index(stack: Stack, graph: Graph) -> CodeIndex:
     """Return the index of the project's code, a notebook's cells included."""
-    from stackyard.store.code import CodeIndex
+    from stackyard.store.code.index import CodeIndex
 
     sources = {}
     if any(step.target.startswith("__main__:") for step in graph.steps):

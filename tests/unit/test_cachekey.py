@@ -13,7 +13,7 @@ import pytest
 
 from stackyard.graph import FromParam, FromStep, ListOf, Step, StepOptions, Value
 from stackyard.store.cachekey import compute, explain, max_age, reusable
-from stackyard.store.code import CodeFingerprint, CodeIndex
+from stackyard.store.code.index import CodeFingerprint, CodeIndex
 
 STEP = Step("train", "flow:train", {"rows": FromStep("load"), "depth": FromParam("depth")})
 CODE = CodeFingerprint(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.store import code_scan
-from stackyard.store.code import CodeIndex
-from stackyard.store.code_summary import Summaries, digest, from_json, to_json
+from stackyard.store.code import scan
+from stackyard.store.code.index import CodeIndex
+from stackyard.store.code.summary import Summaries, digest, from_json, to_json
 
 
 def large(steps: int = 50, lines: int = 2000) -> str:
@@ -48,17 +48,15 @@ def test_a_kept_summary_says_the_same(
 ) -> None:
     plain = all_steps(CodeIndex([root], path=[]))
     assert all_steps(CodeIndex([root], path=[], cache_dir=tmp_path / "cache")) == plain
-    monkeypatch.setattr(code_scan, "scan", None)  # reading a kept one does not scan
+    monkeypatch.setattr(scan, "scan", None)  # reading a kept one does not scan
     assert all_steps(CodeIndex([root], path=[], cache_dir=tmp_path / "cache")) == plain
 
 
 def test_a_summary_survives_json() -> None:
     source = (
-        Path(code_scan.__file__).read_bytes()
-        + large().encode()
-        + b"\ndef f(): return g.__globals__\n"
+        Path(scan.__file__).read_bytes() + large().encode() + b"\ndef f(): return g.__globals__\n"
     )
-    made = code_scan.scan(source, digest(source)).index()
+    made = scan.scan(source, digest(source)).index()
     assert made.units
     assert from_json(made.text, json.loads(json.dumps(to_json(made)))) == made
 
@@ -79,7 +77,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(root: Path, tmp_path: Path) 
 
 
 def test_old_summaries_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackyard.store.code_summary._KEPT", 10)
+    monkeypatch.setattr("stackyard.store.code.summary._KEPT", 10)
     summaries = Summaries(tmp_path)
     for number in range(30):
         summaries.of(f"D = {number}".encode())
@@ -89,7 +87,7 @@ def test_old_summaries_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_many_processes_share_one_cache(root: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from stackyard.store.code import CodeIndex\n"
+        "import sys; from pathlib import Path; from stackyard.store.code.index import CodeIndex\n"
         "for _ in range(5):\n"
         "    index = CodeIndex([Path(sys.argv[1])], path=[], cache_dir=Path(sys.argv[2]))\n"
         "    print(index.fingerprint('flow:step_7').digest)\n"
@@ -116,10 +114,10 @@ def test_fifty_steps_of_one_large_module_are_cheap(root: Path, tmp_path: Path) -
     assert warm_disk < 0.06
     program = (
         "import sys, time; from pathlib import Path; began = time.process_time()\n"
-        "from stackyard.store.code import CodeIndex\n"
+        "from stackyard.store.code.index import CodeIndex\n"
         "index = CodeIndex([Path(sys.argv[1])], cache_dir=Path(sys.argv[2]))\n"
         "for n in range(50): index.fingerprint(f'flow:step_{n}')\n"
-        "print(time.process_time() - began, 'stackyard.store.code_scan' in sys.modules)\n"
+        "print(time.process_time() - began, 'stackyard.store.code.scan' in sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(root), str(cache)], capture_output=True, text=True

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.store.code import CodeFingerprint, CodeIndex
+from stackyard.store.code.index import CodeFingerprint, CodeIndex
 from tests.unit.code_changes import (
     DOES_NOT,
     HELPERS,
@@ -221,7 +221,7 @@ SEVERAL = {
 
 def test_two_folders_and_two_hash_seeds_agree(write: Write) -> None:
     program = (
-        "import sys; from pathlib import Path; from stackyard.store.code import CodeIndex\n"
+        "import sys; from pathlib import Path; from stackyard.store.code.index import CodeIndex\n"
         "index = CodeIndex([Path(sys.argv[1])], path=[])\n"
         "for name in ('run', 'other'):\n"
         "    found = index.fingerprint(f'flow:{name}')\n"

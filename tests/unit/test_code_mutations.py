@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.store.code import CodeIndex
+from stackyard.store.code.index import CodeIndex
 
 PROJECT = {
     "flow.py": """

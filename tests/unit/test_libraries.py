@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.store.code import CodeIndex
+from stackyard.store.code.index import CodeIndex
 from stackyard.store.libraries import Libraries
 
 

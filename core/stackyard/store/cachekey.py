@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stackyard.graph import Binding, FromStep, ListOf, Step, canonical_json, leaves, sources
 
 if TYPE_CHECKING:
-    from stackyard.store.code import CodeFingerprint
+    from stackyard.store.code.index import CodeFingerprint
 
 # Raise it when keys of the same step must no longer meet those of earlier releases.
 FORMAT = 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 
-from stackyard.store.code_known import (
+from stackyard.store.code.known import (
     PURE_BASES,
     PURE_CALL_FAMILIES,
     PURE_CALLS,
@@ -18,8 +18,8 @@ from stackyard.store.code_known import (
     PURE_METHODS,
     SETTING,
 )
-from stackyard.store.code_resolve import Resolver
-from stackyard.store.code_summary import Requirement, Unit
+from stackyard.store.code.resolve import Resolver
+from stackyard.store.code.summary import Requirement, Unit
 
 _DECORATING = ("apply", "decorate", "decorate()")
 

@@ -6,10 +6,10 @@ import builtins
 import json
 from collections.abc import Sequence
 
-from stackyard.store.code_effects import Effects
-from stackyard.store.code_reach import Reach
-from stackyard.store.code_resolve import Resolver
-from stackyard.store.code_summary import Unit, digest
+from stackyard.store.code.effects import Effects
+from stackyard.store.code.reach import Reach
+from stackyard.store.code.resolve import Resolver
+from stackyard.store.code.summary import Unit, digest
 
 _BUILTINS = frozenset(dir(builtins))
 

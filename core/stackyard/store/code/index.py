@@ -6,11 +6,6 @@ are followed through the modules below the code roots; what cannot be resolved s
 module count whole. Statements that may do something when a module is imported count for every
 step that loads the module. Where in doubt, more counts: a key may change for nothing, but it never
 misses a change of the code that it covers. See docs/explanation/caching.md for what it cannot see.
-
-    code_scan    source to a Summary (code_summary), by code_walk, _calls, _names and _scope
-    code_resolve names to units of other modules, found by code_modules; code_effects: what acts
-    code_reach   the closure for one step; code_parts: what of it counts
-    libraries    versions of what is imported from outside
 """
 
 from __future__ import annotations
@@ -23,12 +18,12 @@ from pathlib import Path
 from typing import Literal
 
 from stackyard.graph import canonical_json
-from stackyard.store.code_effects import Effects, is_library
-from stackyard.store.code_modules import Modules
-from stackyard.store.code_parts import Parts
-from stackyard.store.code_reach import Reach
-from stackyard.store.code_resolve import Resolver
-from stackyard.store.code_summary import FORMAT, Summaries, digest
+from stackyard.store.code.effects import Effects, is_library
+from stackyard.store.code.modules import Modules
+from stackyard.store.code.parts import Parts
+from stackyard.store.code.reach import Reach
+from stackyard.store.code.resolve import Resolver
+from stackyard.store.code.summary import FORMAT, Summaries, digest
 from stackyard.store.libraries import Libraries
 
 

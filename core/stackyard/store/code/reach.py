@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stackyard.store.code_effects import Effects
-from stackyard.store.code_resolve import Edges, Resolver
+from stackyard.store.code.effects import Effects
+from stackyard.store.code.resolve import Edges, Resolver
 
 _NOTEBOOK = "__main__"
 

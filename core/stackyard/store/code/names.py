@@ -10,9 +10,9 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
-from stackyard.store.code_known import DYNAMIC_ATTRIBUTES, TEXT_NAME, WORD
-from stackyard.store.code_scope import Scope
-from stackyard.store.code_summary import Import, Ref, Requirement
+from stackyard.store.code.known import DYNAMIC_ATTRIBUTES, TEXT_NAME, WORD
+from stackyard.store.code.scope import Scope
+from stackyard.store.code.summary import Import, Ref, Requirement
 
 _SKIPPED = frozenset(("ctx", "kind", "type_comment", "type_ignores", "lineno"))
 

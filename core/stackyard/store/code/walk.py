@@ -6,10 +6,10 @@ import ast
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from stackyard.store.code_calls import Calls
-from stackyard.store.code_names import chain
-from stackyard.store.code_scope import Scope, bound, loaded, parameters, targets
-from stackyard.store.code_summary import Ref
+from stackyard.store.code.calls import Calls
+from stackyard.store.code.names import chain
+from stackyard.store.code.scope import Scope, bound, loaded, parameters, targets
+from stackyard.store.code.summary import Ref
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp

@@ -134,7 +134,7 @@ class Summaries:
         kept = self._read(text)
         if kept is not None:
             return kept
-        from stackyard.store.code_scan import scan
+        from stackyard.store.code.scan import scan
 
         summary = scan(source, text)
         self._write(summary)
@@ -158,7 +158,7 @@ class Summaries:
 def _reader() -> str:
     """Changes with the code that makes summaries, so that its users cannot get those of another."""
     here = Path(__file__).parent
-    stats = [os.stat(here / f"code_{name}.py") for name in _READER]
+    stats = [os.stat(here / f"{name}.py") for name in _READER]
     return digest(repr([(s.st_size, s.st_mtime_ns) for s in stats]))[:8]
 
 

@@ -6,15 +6,15 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from stackyard.store.code_known import (
+from stackyard.store.code.known import (
     AMBIENT,
     DYNAMIC,
     DYNAMIC_ATTRIBUTES,
     IMPORTERS,
     MODULE_ATTRIBUTES,
 )
-from stackyard.store.code_modules import Modules
-from stackyard.store.code_summary import Decorator, Import, Ref, Summaries, Summary, Unit, digest
+from stackyard.store.code.modules import Modules
+from stackyard.store.code.summary import Decorator, Import, Ref, Summaries, Summary, Unit, digest
 
 _BUILTINS = frozenset(dir(builtins))
 _AUTHORING = ("step", "pipeline")  # Stackyard's own decorators: their options do not count

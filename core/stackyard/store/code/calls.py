@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from stackyard.store.code_known import IMPORTERS, MUTATORS, PURE_METHODS, TEXT_READERS
-from stackyard.store.code_names import Names, chain
-from stackyard.store.code_summary import Requirement
+from stackyard.store.code.known import IMPORTERS, MUTATORS, PURE_METHODS, TEXT_READERS
+from stackyard.store.code.names import Names, chain
+from stackyard.store.code.summary import Requirement
 
 _GETTERS = frozenset(("getattr", "hasattr", "setattr", "delattr"))
 IMPORTING = frozenset(name.rpartition(".")[2] for name in IMPORTERS)

@@ -7,12 +7,12 @@ import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from stackyard.store.code_calls import IMPORTING
-from stackyard.store.code_known import DYNAMIC
-from stackyard.store.code_names import chain
-from stackyard.store.code_scope import bound, imports, loaded
-from stackyard.store.code_summary import Decorator, Import, Ref, Summary, Unit, digest
-from stackyard.store.code_walk import Function, Walker
+from stackyard.store.code.calls import IMPORTING
+from stackyard.store.code.known import DYNAMIC
+from stackyard.store.code.names import chain
+from stackyard.store.code.scope import bound, imports, loaded
+from stackyard.store.code.summary import Decorator, Import, Ref, Summary, Unit, digest
+from stackyard.store.code.walk import Function, Walker
 
 _BUILTINS = frozenset(dir(builtins))
 _TYPING = ("typing", "typing_extensions")
