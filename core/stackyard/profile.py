@@ -164,7 +164,7 @@ def _chain(project: Project, name: str) -> list[tuple[str, Node]]:
         if not path.is_file():
             raise ConfigError(_missing(project, wanted, place, names))
         names.append(wanted)
-        tree = read(path, label)
+        tree = read(path, label, project.cache)
         check_keys(tree, KEYS, "a stack file")
         chain.append((label, tree))
         parent = tree.get("extends")

@@ -35,6 +35,11 @@ class Project:
         return (self.pinned or self.root) / "stacks"
 
     @property
+    def cache(self) -> Path:
+        """Where what can be made again is kept; it may be deleted at any time."""
+        return self.root / ".stackyard" / "cache"
+
+    @property
     def roots(self) -> tuple[str, ...]:
         """The code roots relative to the project."""
         home = self.pinned or self.root

@@ -26,8 +26,8 @@ def open_index(stack: Stack, graph: Graph) -> CodeIndex:
 
         source = main_source()
         sources = {"__main__": source} if source is not None else {}
-    cache = stack.project.root / ".stackyard" / "cache"
-    return CodeIndex(stack.project.code_roots, sources=sources, cache_dir=cache)
+    project = stack.project
+    return CodeIndex(project.code_roots, sources=sources, cache_dir=project.cache)
 
 
 def code_of(

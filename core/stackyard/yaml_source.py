@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from stackyard.errors import ConfigError
 from stackyard.tree import Node, Place, kind_of
+from stackyard.tree_cache import keep, kept
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -29,12 +30,12 @@ _WORDS: dict[str, Scalar] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-# What YAML allows in a stream; the parser's own message for the rest has no line.
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def read(path: Path, label: str) -> Node:
+def read(path: Path, label: str, cache: Path | None = None) -> Node:
     """Read a YAML file whose top level is a mapping; ``label`` is its name in errors.
+
+    What it holds is kept in the folder ``cache``, so that it is parsed only once.
 
     Raises:
         ConfigError: it cannot be read, or holds anything but plain data.
@@ -45,22 +46,24 @@ def read(path: Path, label: str) -> Node:
         data = path.read_bytes()
     except OSError as exc:
         raise ConfigError(f"{label}: cannot be read: {exc.strerror}") from exc
+    known = None if cache is None else kept(cache, data, label)
+    if known is not None:
+        return known
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line, column = _position(data[: exc.start].decode("utf-8", "replace"))
         raise ConfigError(f"{Place(label, line, column)} the file is not UTF-8 text") from exc
-    return parse(text, label)
+    root = parse(text, label)
+    if cache is not None:
+        keep(cache, data, root)
+    return root
 
 
 def parse(text: str, label: str) -> Node:
     """As ``read``, from text."""
     import yaml
 
-    wrong = _FORBIDDEN.search(text)
-    if wrong:
-        place = Place(label, *_position(text[: wrong.start()]))
-        raise ConfigError(f"{place} character {wrong[0]!r} may not stand in YAML")
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     builder = _Builder(label)
     try:
@@ -75,6 +78,10 @@ def parse(text: str, label: str) -> Node:
         if exc.context and exc.context_mark:
             about += f" that begins in line {exc.context_mark.line + 1}"
         raise ConfigError(f"{place} not valid YAML: {exc.problem}{about}") from exc
+    except yaml.reader.ReaderError as exc:  # it knows the character, but no line
+        wrong = chr(exc.character)
+        place = Place(label, *_position(text.partition(wrong)[0]))
+        raise ConfigError(f"{place} character {wrong!r} may not stand in YAML") from exc
     except yaml.YAMLError as exc:
         raise ConfigError(f"{Place(label, 1, 1)} not valid YAML: {exc}") from exc
     root = builder.root or Node({}, Place(label, 1, 1))

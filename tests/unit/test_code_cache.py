@@ -12,7 +12,8 @@ import pytest
 
 from stackyard.store.code import scan
 from stackyard.store.code.index import CodeIndex
-from stackyard.store.code.summary import Summaries, digest, from_json, to_json
+from stackyard.store.code.summary import Summaries, from_json, to_json
+from stackyard.store.kept import digest
 
 
 def large(steps: int = 50, lines: int = 2000) -> str:

@@ -81,7 +81,8 @@ def test_empty_files_are_empty_mappings() -> None:
         ("a: &x\n  b: *x\n", ":2:6", "refers to what it stands in"),
         ("a: *nowhere\n", ":1:4", "no anchor"),
         ("a: &x b\n*x : c\n", ":2:1", "cannot be a key"),
-        ("a: \x07\n", ":1:4", "may not stand in YAML"),
+        ("a: \x07\n", ":1:4", "character '\\x07' may not stand in YAML"),
+        ("é: 1\nb: [x\ufffe]\nc: \ufffe\n", ":2:6", "may not stand in YAML"),
         ("a: " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), f":1:{MAX_DEPTH + 3}", "deeper"),
     ],
 )

@@ -23,7 +23,8 @@ from stackyard.store.code.modules import Modules
 from stackyard.store.code.parts import Parts
 from stackyard.store.code.reach import Reach
 from stackyard.store.code.resolve import Resolver
-from stackyard.store.code.summary import FORMAT, Summaries, digest
+from stackyard.store.code.summary import FORMAT, Summaries
+from stackyard.store.kept import digest
 from stackyard.store.libraries import Libraries
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from stackyard.store.code.effects import Effects
 from stackyard.store.code.reach import Reach
 from stackyard.store.code.resolve import Resolver
-from stackyard.store.code.summary import Unit, digest
+from stackyard.store.code.summary import Unit
+from stackyard.store.kept import digest
 
 _BUILTINS = frozenset(dir(builtins))
 

@@ -14,7 +14,8 @@ from stackyard.store.code.known import (
     MODULE_ATTRIBUTES,
 )
 from stackyard.store.code.modules import Modules
-from stackyard.store.code.summary import Decorator, Import, Ref, Summaries, Summary, Unit, digest
+from stackyard.store.code.summary import Decorator, Import, Ref, Summaries, Summary, Unit
+from stackyard.store.kept import digest
 
 _BUILTINS = frozenset(dir(builtins))
 _AUTHORING = ("step", "pipeline")  # Stackyard's own decorators: their options do not count

@@ -11,8 +11,9 @@ from stackyard.store.code.calls import IMPORTING
 from stackyard.store.code.known import DYNAMIC
 from stackyard.store.code.names import chain
 from stackyard.store.code.scope import bound, imports, loaded
-from stackyard.store.code.summary import Decorator, Import, Ref, Summary, Unit, digest
+from stackyard.store.code.summary import Decorator, Import, Ref, Summary, Unit
 from stackyard.store.code.walk import Function, Walker
+from stackyard.store.kept import digest
 
 _BUILTINS = frozenset(dir(builtins))
 _TYPING = ("typing", "typing_extensions")

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from stackyard.store.kept import digest, write_atomically
+
 # Raise it when a summary's content or meaning changes, or what counts of a statement.
 FORMAT = 1
 _READER = ("calls", "known", "names", "scan", "scope", "summary", "walk")
@@ -160,30 +162,6 @@ def _reader() -> str:
     here = Path(__file__).parent
     stats = [os.stat(here / f"{name}.py") for name in _READER]
     return digest(repr([(s.st_size, s.st_mtime_ns) for s in stats]))[:8]
-
-
-def write_atomically(path: Path, data: bytes, *, keep: int) -> None:
-    """Write a file of a cache whole or not at all; a cache that cannot be written is no error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-        with os.scandir(path.parent) as entries:
-            files = list(entries)
-        if len(files) > keep:
-            for entry in sorted(files, key=lambda e: e.stat().st_mtime)[: len(files) // 2]:
-                os.unlink(entry.path)
-    except OSError:
-        return
-
-
-def digest(data: bytes | str) -> str:
-    """BLAKE3, 64 hexadecimal characters."""
-    import blake3
-
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    return blake3.blake3(raw).hexdigest()
 
 
 def to_json(summary: Summary) -> Json:

@@ -1,0 +1,33 @@
+"""Files of the cache folder: each whole or not there, and nobody misses one that is deleted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def digest(data: bytes | str) -> str:
+    """BLAKE3, 64 hexadecimal characters."""
+    import blake3
+
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return blake3.blake3(raw).hexdigest()
+
+
+def write_atomically(path: Path, data: bytes, *, keep: int) -> None:
+    """Write a file whole or not at all; that it cannot be written is no error.
+
+    Where the folder then holds more than ``keep`` files, the older half goes.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+        with os.scandir(path.parent) as entries:
+            files = list(entries)
+        if len(files) > keep:
+            for entry in sorted(files, key=lambda e: e.stat().st_mtime)[: len(files) // 2]:
+                os.unlink(entry.path)
+    except OSError:
+        return
