@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
+from typing import Any
 
 import blake3
 import pytest
@@ -163,50 +163,72 @@ def test_a_bundle_that_is_missing_or_damaged(bundles: Bundles, tmp_path: Path) -
     assert not bundles.folder.exists()
 
 
-def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname = kind, target
-    return made
+def keep(bundles: Bundles, content: Any) -> str:
+    """A bundle that ``pack`` did not make; returns its digest."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    digest = blake3.blake3(data).hexdigest()
+    bundles.backend.put_if_absent(f"artifacts/{digest[:2]}/{digest}", data)
+    return digest
 
 
+@pytest.mark.parametrize("place", ["folders", "files"])
 @pytest.mark.parametrize(
-    "member",
+    "path",
     [
-        entry("../evil.py"),
-        entry("dags/../../evil.py"),
-        entry("/tmp/stackyard-evil.py"),
-        entry("dags//x.py"),
-        entry("./x.py"),
-        entry("a\\..\\evil.py"),
-        entry("link", tarfile.SYMTYPE, "/etc"),
-        entry("link", tarfile.LNKTYPE, "dags/a.py"),
-        entry("pipe", tarfile.FIFOTYPE),
-        entry("device", tarfile.CHRTYPE),
-        entry("dags/a.py"),
+        "../evil.py", "dags/../../evil.py", "/tmp/stackyard-evil.py", "dags//x.py", "./x.py", "..",
+        "", "a\\..\\evil.py", "dags/\0.py",
     ],
-    ids=lambda m: f"{m.name}-{m.type.decode()}",
-)
-def test_an_archive_that_leaves_its_folder_is_refused(
-    bundles: Bundles, tmp_path: Path, member: tarfile.TarInfo
+)  # fmt: skip
+def test_a_bundle_that_leaves_its_folder_is_refused(
+    bundles: Bundles, tmp_path: Path, path: str, place: str
 ) -> None:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        archive.addfile(entry("dags/a.py"))
-        archive.addfile(member)
-    digest = blake3.blake3(out.getvalue()).hexdigest()
-    bundles.backend.put_if_absent(f"artifacts/{digest[:2]}/{digest}", out.getvalue())
-    with pytest.raises(StoreError, match="which is no plain file inside of it"):
+    files = {"dags/a.py": {"text": ""}} | ({path: {"text": ""}} if place == "files" else {})
+    folders = ["dags", path] if place == "folders" else ["dags"]
+    digest = keep(bundles, {"bundle": 1, "folders": folders, "files": files})
+    with pytest.raises(StoreError, match="which is no plain path inside of it"):
         bundles.open(digest)
     assert not bundles.folder.exists()
     assert not (tmp_path / "cache/evil.py").exists()
 
 
-def test_something_else_under_the_digest(bundles: Bundles) -> None:
-    for data in (b"no archive at all", b""):
-        digest = blake3.blake3(data).hexdigest()
-        bundles.backend.put_if_absent(f"artifacts/{digest[:2]}/{digest}", data)
-        with pytest.raises(StoreError, match="cannot be read"):
-            bundles.open(digest)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no bundle at all",
+        b"",
+        b"[]",
+        {"bundle": 2, "folders": [], "files": {}},
+        {"bundle": 1, "folders": []},
+        {"bundle": 1, "folders": [1], "files": {}},
+        {"bundle": 1, "folders": [], "files": {"a.py": "text"}},
+        {"bundle": 1, "folders": [], "files": {"a.py": {}}},
+        {"bundle": 1, "folders": [], "files": {"a.py": {"text": 1}}},
+        {"bundle": 1, "folders": [], "files": {"a.py": {"text": "\ud800"}}},
+        {"bundle": 1, "folders": [], "files": {"a.py": {"base64": "?"}}},
+        {"bundle": 1, "folders": [], "files": {"\ud800.py": {"text": ""}}},
+    ],
+)
+def test_something_else_under_the_digest(bundles: Bundles, content: Any) -> None:
+    digest = keep(bundles, content)
+    with pytest.raises(StoreError, match=f"^bundle {digest[:12]} cannot be read: "):
+        bundles.open(digest)
+    assert not bundles.folder.exists()
+
+
+def test_every_byte_comes_back(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    contents = [bytes(range(256)), "\ufeff# é\r\n\0 \u2028".encode(), b"", b"\xed\xa0\x80"]
+    for number, content in enumerate(contents):
+        (root / f"src/{number}.dat").write_bytes(content)
+    opened = bundles.open(bundles.put(root, roots(root)))
+    assert [(opened / f"src/{n}.dat").read_bytes() for n in range(len(contents))] == contents
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    Path(os.fsdecode(os.fsencode(root / "src") + b"/\xff.py")).write_text("")
+    with pytest.raises(UsageError, match="rename it; a file of code has a UTF-8 name"):
+        pack(root, roots(root))
 
 
 OPENER = """

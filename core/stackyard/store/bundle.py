@@ -1,29 +1,29 @@
 """Bundles: a project's code as one artifact, so that all tasks of a run run the same code.
 
-A bundle is a plain tar file with nothing of the machine in it: equal code gives an equal digest,
-whatever its times, owners, order of listing or place. It is kept among the artifacts.
+A bundle is one JSON object: paths, contents, and which files may be executed. Nothing of the
+machine is in it: equal code gives an equal digest, whatever its times, owners, order of listing or
+place. It is kept among the artifacts.
 """
 
 from __future__ import annotations
 
-import io
+import json
 import os
-import secrets
-import shutil
-import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError, UsageError
 from stackyard.store.backend import REFRESH_AFTER, Backend, artifact_key
 
+FORMAT = 1
 LIMIT = 50 * 1024 * 1024  # bytes of code; more is data that belongs elsewhere
 _SKIPPED = {"dags/generated"}  # relative to the project's root
 
 
 def pack(root: Path, code_roots: Sequence[Path]) -> bytes:
-    """Return the archive of a project: its code roots, ``stacks/`` and ``pyproject.toml``.
+    """Return the bundle of a project: its code roots, ``stacks/`` and ``pyproject.toml``.
 
     Hidden files, ``__pycache__``, ``*.egg-info`` and ``dags/generated`` are left out; links are
     followed. What git ignores makes no difference.
@@ -36,22 +36,12 @@ def pack(root: Path, code_roots: Sequence[Path]) -> bytes:
     if (root / "pyproject.toml").is_file():
         found["pyproject.toml"] = root / "pyproject.toml"
     _check_size(root, found)
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for folder in folders:
-            if (root / folder).is_dir():
-                entry = tarfile.TarInfo(folder)
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-                archive.addfile(entry)
-        for name in sorted(found):
-            data, executable = _read(found[name])
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), 0o755 if executable else 0o644
-            try:
-                archive.addfile(entry, io.BytesIO(data))
-            except UnicodeEncodeError as exc:
-                raise UsageError(f"{name!r}: rename it; a file of code has a UTF-8 name") from exc
-    return out.getvalue()
+    content = {
+        "bundle": FORMAT,
+        "folders": [folder for folder in folders if (root / folder).is_dir()],
+        "files": {name: _packed(name, found[name]) for name in sorted(found)},
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1).encode()
 
 
 class Bundles:
@@ -118,7 +108,9 @@ class Bundles:
 
     def _extract(self, members: Sequence[_Member], target: Path) -> None:
         """Write beside the target and rename; a damaged folder is moved out of the way."""
-        aside = self.folder / f".{secrets.token_hex(8)}"
+        import shutil
+
+        aside = self.folder / f".{os.urandom(8).hex()}"
         old = aside.with_suffix(".old")
         try:
             aside.mkdir(parents=True)
@@ -146,26 +138,33 @@ _Member = tuple[str, bytes | None, int]  # path, content (None for a folder), mo
 
 
 def _members(data: bytes, digest: str) -> list[_Member]:
-    """Read an archive, refusing everything but plain files and folders inside of it."""
-    members: list[_Member] = []
-    seen = set()
+    """Read a bundle, refusing every path that does not stay inside of it."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-            for entry in archive:
-                parts = entry.name.split("/")
-                odd = any(p in ("", ".", "..") or set(p) & set("\\\0") for p in parts)
-                if odd or entry.name in seen or not (entry.isreg() or entry.isdir()):
-                    raise StoreError(
-                        f"bundle {digest[:12]} holds {entry.name[:200]!r}, which is no plain file "
-                        "inside of it; nothing was extracted"
-                    )
-                seen.add(entry.name)
-                file = archive.extractfile(entry) if entry.isreg() else None
-                content = None if file is None else file.read()
-                members.append((entry.name, content, 0o555 if entry.mode & 0o100 else 0o444))
-    except tarfile.TarError as exc:
+        content = json.loads(data)
+        if content["bundle"] != FORMAT:
+            raise ValueError(f"format {content['bundle']!r} is not {FORMAT}")
+        members: list[_Member] = [(name, None, 0) for name in content["folders"]]
+        members += [(name, *_unpacked(file)) for name, file in content["files"].items()]
+        for name, _, _ in members:
+            name.encode()
+    except (ValueError, TypeError, LookupError, AttributeError) as exc:
         raise StoreError(f"bundle {digest[:12]} cannot be read: {exc}") from exc
+    for name, _, _ in members:
+        if any(part in ("", ".", "..") or set(part) & set("\\\0") for part in name.split("/")):
+            raise StoreError(
+                f"bundle {digest[:12]} holds {name[:200]!r}, which is no plain path inside of it; "
+                "nothing was extracted"
+            )
     return members
+
+
+def _unpacked(file: Any) -> tuple[bytes, int]:
+    mode = 0o555 if file.get("executable") else 0o444
+    if "text" in file:
+        return file["text"].encode(), mode
+    import base64
+
+    return base64.b64decode(file["base64"], validate=True), mode
 
 
 def _same(folder: Path, members: Sequence[_Member]) -> bool:
@@ -213,11 +212,21 @@ def _check_size(root: Path, found: dict[str, Path]) -> None:
     )
 
 
-def _read(path: Path) -> tuple[bytes, bool]:
+def _packed(name: str, path: Path) -> dict[str, Any]:
     try:
-        return path.read_bytes(), bool(path.stat().st_mode & 0o100)
+        name.encode()
+        data, mode = path.read_bytes(), path.stat().st_mode
+    except UnicodeEncodeError as exc:
+        raise UsageError(f"{name!r}: rename it; a file of code has a UTF-8 name") from exc
     except OSError as exc:
         raise UsageError(f"cannot read {path}: {(exc.strerror or str(exc)).lower()}") from exc
+    executable = {"executable": True} if mode & 0o100 else {}
+    try:
+        return {"text": data.decode(), **executable}
+    except UnicodeDecodeError:
+        import base64
+
+        return {"base64": base64.b64encode(data).decode(), **executable}
 
 
 def _relative(root: Path, path: Path) -> str:

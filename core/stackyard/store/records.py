@@ -9,7 +9,7 @@ Keys in the store (a run id begins with its UTC time, so that listing is listing
     pipelines/<pipeline>/<run id>              empty; the runs of one pipeline, to be listed
     cache/<key>/<time>-<run id>@<step>@<n>     empty; an attempt whose outputs the key stands for,
                                                nanoseconds in 20 digits, so the newest sorts last
-    external/<SHA-256 of a name>               our run id for another system's name of the run
+    external/<BLAKE3 of a name>                our run id for another system's name of the run
     pins/<digest>                              why an artifact is kept whatever becomes of its run
     leases/<run id>/<time>-<process>           empty; somebody works on the run after its end
 

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from stackyard.errors import ArtifactNotFound, StoreError, UsageError
 from stackyard.store import codec
 from stackyard.store.backend import Backend
+from stackyard.store.kept import digest
 from stackyard.store.records import (
     RUN_ID,
     AttemptId,
@@ -66,9 +67,7 @@ class Records:
 
         ``name`` must be unique in the store, e.g. ``<pipeline>/<the orchestrator's run id>``.
         """
-        from hashlib import sha256
-
-        key = f"external/{sha256(name.encode()).hexdigest()}"
+        key = f"external/{digest(name)}"
         return self._claim(key, f"{run_id}\n{name}").partition("\n")[0]
 
     def cache_put(self, key: str, attempt: AttemptId) -> None:
