@@ -106,6 +106,7 @@ def test_the_page_goes_where_it_is_asked_to(store, capsys, tmp_path):
 @pytest.mark.parametrize("command", [["runs", "show"], ["runs", "verify"], ["artifact", "show"]])
 def test_odd_names_are_one_clear_line(store, capsys, tmp_path, command, name):
     history.full_run(store)
+    call(capsys, "runs", "list")  # the stack file's cache is written by whoever reads it first
     before = sorted(p for p in tmp_path.rglob("*"))
     err = call(capsys, *command, "--", name, code=2)
     assert err.startswith("error: ")
@@ -245,6 +246,57 @@ def test_artifact_get_writes_once(store, capsys, tmp_path):
     assert "Make it first" in call(capsys, "artifact", "get", "latest:load", "no/x", code=2)
 
 
+@pytest.mark.parametrize(
+    ("value", "name", "endings"),
+    [
+        ([1.5, 2.5], "out.csv", ".json, .bin"),
+        ("array", "out.csv", ".npy, .bin"),
+        ("series", "out.parquet", ".arrow, .csv, .bin"),
+        ("frame", "out.json", ".arrow, .csv, .parquet, .bin"),
+        ("file", "out.csv", ".txt"),
+    ],
+)
+def test_artifact_get_refuses_an_ending_of_another_kind_of_file(
+    store, capsys, tmp_path, value, name, endings
+):
+    import numpy as np
+    import pandas as pd
+
+    made = {
+        "array": np.arange(3),
+        "series": pd.Series([1, 2]),
+        "frame": pd.DataFrame({"a": [1]}),
+        "file": tmp_path / "notes.txt",
+    }
+    (tmp_path / "notes.txt").write_text("read me")
+    run = history.run_record(1)
+    store.records.start(run)
+    ref = store.artifacts.save(made.get(value, value) if isinstance(value, str) else value)
+    history.attempt(store, run, "train", outputs={"result": ref})
+    err = call(capsys, "artifact", "get", "latest:train", name, code=2)
+    assert f"cannot be written as {Path(name).suffix}. Endings: {endings}. Type: " in err
+    assert not (tmp_path / name).exists()
+    own = endings.partition(",")[0]
+    assert call(capsys, "artifact", "get", "latest:train", "out").startswith(f"out{own}  ")
+    assert (tmp_path / f"out{own}").stat().st_size
+
+
+def test_artifact_get_of_arrow_tables(store, capsys, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    run = history.run_record(1)
+    store.records.start(run)
+    table = pa.table({"a": [1, 2]})
+    history.attempt(store, run, "train", outputs={"result": store.artifacts.save(table)})
+    for name in ("t.csv", "t.parquet", "t"):
+        call(capsys, "artifact", "get", "latest:train", name)
+    assert (tmp_path / "t.csv").read_text() == '"a"\n1\n2\n'
+    assert parquet.read_table(tmp_path / "t.parquet").equals(table)
+    with pa.ipc.open_file(tmp_path / "t.arrow") as stored:
+        assert stored.read_all().column("a").to_pylist() == [1, 2]
+
+
 def test_csv_has_no_row_numbers_but_an_index_that_means_something(store, capsys, tmp_path):
     import pandas as pd
 
@@ -267,6 +319,7 @@ def test_artifact_get_of_a_folder_is_the_users_own(store, capsys, tmp_path):
     ref = store.artifacts.save(tmp_path / "folder")
     history.attempt(store, run, "train", outputs={"result": ref})
     assert "folder" in call(capsys, "artifact", "get", "latest:train", "copy")
+    assert "Name a folder" in call(capsys, "artifact", "get", "latest:train", "x.csv", code=2)
     copy = tmp_path / "copy" / "deep" / "a.txt"
     copy.write_text("changed")
     assert (store.artifacts.load(ref) / "deep" / "a.txt").read_text() == "a"

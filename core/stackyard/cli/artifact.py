@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     get.add_argument(
         "path",
         metavar="PATH",
-        help="where to write; .csv, .parquet and .json convert a frame or plain value",
+        help="where to write; the ending chooses the form: .csv, .parquet or .arrow of a table, "
+        ".json of a plain value; without one, the artifact's own",
     )
     add_stack(get)
     add_json(get)
@@ -153,58 +153,18 @@ def _preview(store: Store, found: Found) -> list[str]:
 
 
 def _get(store: Store, found: Found, args: argparse.Namespace) -> int:
-    target = Path(args.path)
+    from stackyard.cli import artifact_file
+
+    how = artifact_file.forms(store, found)
+    target = artifact_file.named(Path(args.path), how, args.artifact, found)
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} exists already; nothing was written. Name another path")
     if not target.absolute().parent.is_dir():
         raise UsageError(f"{target.absolute().parent} is no folder. Make it first")
-    how = _convert(store, found, target) or _copy(store, found, target)
+    written = artifact_file.write(store, found, target, how)
     if args.json:
-        document = {"digest": found.digest, "path": str(target), "written_as": how}
+        document = {"digest": found.digest, "path": str(target), "written_as": written}
         output.json_document(document | ({"artifact": asdict(found.ref)} if found.ref else {}))
     else:
-        output.show(f"{target}  {how}")
+        output.show(f"{target}  {written}")
     return 0
-
-
-def _convert(store: Store, found: Found, target: Path) -> str:
-    """Write a frame as CSV or Parquet, a plain value as JSON; "" where it is to stay as it is."""
-    ref, suffix = found.ref, target.suffix.lower()
-    writers = {".csv": "to_csv", ".parquet": "to_parquet"}
-    if ref is None or suffix not in (*writers, ".json"):
-        return ""
-    if ref.format == "folder" or store.artifacts.formats.named(ref.format).runs_code:
-        return ""
-    value = store.artifacts.load(ref)
-    if suffix == ".json" and ref.format == "plain":
-        import json
-
-        text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
-        return "JSON"
-    write = getattr(value, writers.get(suffix, ""), None)
-    if write is None:
-        return ""
-    if suffix == ".csv" and _row_numbers(value.index):
-        write(target, index=False)
-    else:
-        write(target)
-    return suffix[1:]
-
-
-def _row_numbers(index: Any) -> bool:
-    """Whether an index is pandas' default, which is no data."""
-    return index.name is None and getattr(index, "start", None) == 0 and index.step == 1
-
-
-def _copy(store: Store, found: Found, target: Path) -> str:
-    """Copy the stored file or folder as it is."""
-    source = store.artifacts.fetch(found.digest)
-    if source.is_dir():
-        shutil.copytree(source, target)
-        for path in [target, *target.rglob("*")]:  # the store's own copy is read-only
-            path.chmod(path.stat().st_mode | 0o200)
-        return "folder"
-    shutil.copyfile(source, target)
-    return f"the stored file (format {found.ref.format})" if found.ref else "the stored file"

@@ -25,6 +25,7 @@ class ArrayFormat(Format):
     """``numpy.ndarray`` of any type but objects, structures included."""
 
     name: ClassVar[str] = "array"
+    suffix: ClassVar[str] = ".npy"
 
     def write(self, value: Any, sink: Sink) -> None:
         """Write the array, from its own memory where that is in order.

@@ -59,6 +59,7 @@ class Format(ABC):
 
     name: ClassVar[str]
     runs_code: ClassVar[bool] = False  # reading runs what the file names, as pickle does
+    suffix: ClassVar[str] = ".bin"  # of its files outside the store; others must be able to read it
 
     @abstractmethod
     def write(self, value: Any, sink: Sink) -> None:

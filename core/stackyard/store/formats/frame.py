@@ -29,6 +29,7 @@ class FrameFormat(Format):
     """pandas and Arrow tables."""
 
     name: ClassVar[str] = "frame"
+    suffix: ClassVar[str] = ".arrow"
 
     def write(self, value: Any, sink: Sink) -> None:
         """Write one record batch; numbers and times straight from numpy's memory.

@@ -32,6 +32,7 @@ class SklearnFormat(Format):
     """Estimators of scikit-learn itself, alone or composed of each other."""
 
     name: ClassVar[str] = "sklearn"
+    suffix: ClassVar[str] = ".skops"
 
     def write(self, value: Any, sink: Sink) -> None:
         """Write the model, after making sure that it can be read back and stays the same.
