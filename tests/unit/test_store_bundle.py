@@ -150,6 +150,23 @@ def test_opening_again_repairs_what_was_changed(bundles: Bundles, tmp_path: Path
     assert [p.name for p in bundles.folder.iterdir()] == [digest]
 
 
+@pytest.mark.parametrize("extra", ["json.py", "dags/helper.py", "src/helper/more/x.csv", "src/ns/"])
+def test_opening_again_removes_what_was_added(bundles: Bundles, tmp_path: Path, extra: str) -> None:
+    """A module that is not in the bundle would hide another, or add code that nobody pinned."""
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    added = bundles.open(digest) / extra
+    added.parent.mkdir(exist_ok=True)
+    if extra.endswith("/"):
+        added.mkdir()
+    else:
+        added.write_text("x = 2\n")
+    opened = bundles.open(digest)
+    assert files(opened) == FILES
+    assert not added.exists()
+    assert [p.name for p in bundles.folder.iterdir()] == [digest]
+
+
 def test_a_bundle_that_is_missing_or_damaged(bundles: Bundles, tmp_path: Path) -> None:
     root = project(tmp_path / "project")
     digest = bundles.put(root, roots(root))

@@ -7,6 +7,7 @@ place. It is kept among the artifacts.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -128,7 +129,7 @@ class Bundles:
                 if not target.is_dir():
                     raise
                 if not _same(target, members):
-                    target.rename(old)
+                    _exchange(target, aside, old)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
@@ -168,14 +169,37 @@ def _unpacked(file: Any) -> tuple[bytes, int]:
 
 
 def _same(folder: Path, members: Sequence[_Member]) -> bool:
-    """Whether the folder holds these files with these bytes."""
+    """Whether the folder holds these files with these bytes, and no others."""
+    wanted = {name: content for name, content, _ in members}
+    folders = {name[:end] for name in wanted for end in range(len(name)) if name[end] == "/"}
+    folders |= {name for name, content in wanted.items() if content is None}
     try:
-        return all(
+        return _listing(folder, "") == wanted.keys() | folders and all(
             (folder / name).is_dir() if content is None else (folder / name).read_bytes() == content
-            for name, content, _ in members
-        ) and (bool(members) or folder.is_dir())
+            for name, content in wanted.items()
+        )
     except OSError:
         return False
+
+
+def _listing(folder: Path | str, prefix: str) -> set[str]:
+    """Everything below an opened bundle but what Python compiled there."""
+    found = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name != "__pycache__":
+                found.add(prefix + entry.name)
+                if entry.is_dir():
+                    found |= _listing(entry.path, f"{prefix}{entry.name}/")
+    return found
+
+
+def _exchange(target: Path, new: Path, old: Path) -> None:
+    """Put ``new`` in the place of a folder that other processes may be using or exchanging."""
+    with contextlib.suppress(FileNotFoundError):
+        target.rename(old)
+    with contextlib.suppress(OSError):  # another process was faster; who opens looks again
+        new.rename(target)
 
 
 def _walk(folder: Path, name: str, above: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
