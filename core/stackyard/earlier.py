@@ -32,7 +32,7 @@ class Earlier:
             done = attempts.get(step.name)
             if done is not None and done.status != "failed" and done.key == key:
                 return done, f"finished in run {done.run_id}, which this one resumes"
-        if not self._run.cache or not cachekey.reusable(step, same_run_lineage=False):
+        if not self._run.cache or not cachekey.reusable(step):
             return None
         hit = self._records.cache_get(key, cachekey.max_age(step))
         if hit is None:

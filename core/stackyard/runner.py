@@ -185,7 +185,7 @@ class Runner:
             return "the cache is not read in this run"
         if step.options.effect:
             return "changes the world, so it runs in every run"
-        if not cachekey.reusable(step, same_run_lineage=False):
+        if not cachekey.reusable(step):
             return "reads the outside world and does not say how long that stays true (cache=...)"
         before = self.earlier.previous(step.name)
         if before is None:
@@ -208,7 +208,7 @@ class Runner:
             record = with_number(record, number)
         self._numbers[record.step] = number
         step = self.graph.step(record.step)
-        offered = record.status == "succeeded" and cachekey.reusable(step, same_run_lineage=False)
+        offered = record.status == "succeeded" and cachekey.reusable(step)
         if offered:
             self.store.records.cache_put(record.key, AttemptId(self.run_id, step.name, number))
         return record

@@ -310,6 +310,5 @@ def test_what_may_be_reused(
     inputs: dict[str, Any], options: dict[str, Any], across: bool, age: float | None
 ) -> None:
     step = Step("s", "m:s", inputs, after=("load",), options=StepOptions(**options))
-    assert reusable(step, same_run_lineage=False) is across
-    assert reusable(step, same_run_lineage=True) is True
+    assert reusable(step) is across
     assert max_age(step) == age

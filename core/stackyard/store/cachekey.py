@@ -103,16 +103,14 @@ def explain(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     return "; ".join([*changes[:_SHOWN], *more]) or "nothing that counts changed"
 
 
-def reusable(step: Step, *, same_run_lineage: bool) -> bool:
-    """Whether an earlier result of ``step`` under the same key may stand for a new one.
+def reusable(step: Step) -> bool:
+    """Whether another run's result of ``step`` under the same key may stand for a new one.
 
-    A result of the very run that is being resumed always may. One of another run may if the step
-    changes nothing in the world (``effect``), and either reads other steps' results alone or says
-    how long what it reads stays true (``cache`` or ``fingerprint``).
+    It may if the step changes nothing in the world (``effect``), and either reads other steps'
+    results alone or says how long what it reads stays true (``cache`` or ``fingerprint``). A
+    result of the very run that is being resumed always may: see ``earlier``.
     """
     options = step.options
-    if same_run_lineage:
-        return True
     if options.effect or options.cache is False:
         return False
     if options.cache is not None or options.fingerprint is not None:
