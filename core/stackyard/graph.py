@@ -14,7 +14,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from stackyard.errors import PipelineError
+from stackyard.errors import PipelineError, suggest
 
 # Names reach paths, commands and generated code, so they are held to this list.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -180,7 +180,8 @@ class Graph:
             return self._by_name[name]
         except KeyError:
             known = ", ".join(self._by_name)
-            text = f"pipeline {self.name!r} has no step {name!r}. Steps: {known}"
+            near = suggest(name, list(self._by_name))
+            text = f"pipeline {self.name!r} has no step {name!r}. Steps: {known}.{near}"
             raise PipelineError(text) from None
 
     @cached_property

@@ -92,6 +92,9 @@ def read_component(name: str, node: Node) -> ComponentSpec:
         )
     flavor = node.value.get("flavor")
     if flavor is None:
+        for key, value in node.value.items():
+            if near := suggest(key, ("flavor",)):
+                raise ConfigError(f"{value.named_at} {name}: unknown key {key!r}.{near}")
         raise ConfigError(f"{node.place} {name}: missing key 'flavor'. See: stackyard plugin list")
     if not isinstance(flavor.value, str):
         raise ConfigError(f"{flavor.place} {name}.flavor: write the name of a flavor as plain text")

@@ -247,7 +247,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_continued(place):
         (["run", "adding", "--param", "count=x"], "'x'"),
         (["run", "adding", "--param", "cuont=1"], "no parameter 'cuont'"),
         (["run", "adding", "--param", "count=1", "--param", "count=2"], "given twice"),
-        (["run", "adding", "--only", "totl"], "no step 'totl'"),
+        (["run", "adding", "--only", "totl"], "Steps: load, total. Did you mean 'total'?"),
         (["run", "adding", "--stack", "../local"], "'../local'"),
         (["run", "../../x.py"], "does not exist"),
         (["run", 'a"b'], "is no pipeline"),

@@ -50,7 +50,41 @@ def test_list_is_newest_first(store, capsys):
     assert [(r["run_id"], r["status"], r["seconds"]) for r in rows] == [
         (history.run_id(2), "failed", 9.0)
     ]
-    assert document(capsys, "runs", "list", "--pipeline", "other")["runs"] == []
+
+
+def test_list_of_one_stack_in_a_store_that_several_share(store, capsys, tmp_path):
+    (tmp_path / "stacks" / "dev.yaml").write_text("components: {orchestrator: {flavor: local}}\n")
+    (tmp_path / "stacks" / "new.yaml").write_text("components: {orchestrator: {flavor: local}}\n")
+    history.full_run(store, 1)
+    history.full_run(store, 2, stack="dev")
+    history.full_run(store, 3)
+
+    def listed(*argv):
+        return [row["run_id"] for row in document(capsys, "runs", "list", *argv)["runs"]]
+
+    assert listed() == [history.run_id(n) for n in (3, 2, 1)]
+    assert listed("--stack", "dev") == [history.run_id(2)]
+    assert listed("--stack", "local", "--limit", "1") == [history.run_id(3)]
+    assert main(["runs", "list", "--stack", "new"]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("no runs on stack new in ")
+    assert err.endswith(". Pipelines with runs: flights\n")
+
+
+def test_list_of_a_pipeline_that_is_not_there(store, capsys, tmp_path):
+    history.full_run(store)
+    err = call(capsys, "runs", "list", "--pipeline", "fligths", code=2)
+    assert "there is no pipeline 'fligths'" in err
+    assert err.endswith("Pipelines with runs: flights. Did you mean 'flights'?\n")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "new.py").write_text(
+        "from stackyard import pipeline\n\n@pipeline\ndef fresh():\n    pass\n"
+    )
+    assert main(["runs", "list", "--pipeline", "fresh"]) == 0
+    assert capsys.readouterr().err.startswith("no runs of fresh in ")
+    for name in EVIL:
+        err = call(capsys, "runs", "list", f"--pipeline={name}", code=2)
+        assert err.startswith("error: ")
 
 
 def test_list_of_an_empty_store(store, capsys):

@@ -166,6 +166,8 @@ def test_cycles_and_missing_parents_name_the_chain(tmp_path: Path) -> None:
          "server. Did you mean 'tracker'?"),
         ("components: {tracker: mlflow}\n", "1:23 tracker: text; write tracker: {flavor: ...}"),
         ("components: {tracker: {url: x}}\n", "1:23 tracker: missing key 'flavor'. See: stackyard"),
+        ("components: {tracker: {flavour: x}}\n", "1:24 tracker: unknown key 'flavour'. Did you "
+         "mean 'flavor'?"),
         ("components: {tracker: {flavor: 3}}\n", "1:32 tracker.flavor: write the name of a flavor"),
         ("components: {tracker: {flavor: '${env:F}'}}\n", "1:32 tracker.flavor: write the name"),
         ("components: {'tracker.': {flavor: x}}\n", "1:14 components: 'tracker.': after 'tracke"),

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from stackyard.stack import Stack
 
 
-def add_stack(parser: argparse.ArgumentParser) -> None:
-    """Add ``--stack``."""
+def add_stack(parser: argparse.ArgumentParser, what: str = "the stack") -> None:
+    """Add ``--stack``; ``what`` says what it is for."""
     parser.add_argument(
         "--stack",
         metavar="S",
-        help="the stack (default: STACKYARD_STACK, else what 'stack use' chose, else local)",
+        help=f"{what} (default: STACKYARD_STACK, else what 'stack use' chose, else local)",
     )
 
 

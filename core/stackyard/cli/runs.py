@@ -16,7 +16,7 @@ from stackyard.cli.arguments import (
     open_project_stack,
     whole_number,
 )
-from stackyard.errors import UsageError
+from stackyard.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from stackyard.project import Project
@@ -62,8 +62,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="leave alone what is younger (default: 1h; 0 only while nothing writes)",
     )
     one.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
-    for sub in commands.choices.values():
-        add_stack(sub)
+    for name, sub in commands.choices.items():
+        if name == "list":
+            sub.add_argument(
+                "--stack", metavar="S",
+                help="only runs on this stack (default: all in the store of the stack in use)",
+            )  # fmt: skip
+        else:
+            add_stack(sub, "the stack whose store it is")
         add_json(sub)
 
 
@@ -77,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(project: Project, store: Store, args: argparse.Namespace) -> int:
     rows = []
-    for record in store.records.runs(pipeline=args.pipeline, limit=args.limit):
+    for record in store.records.runs(args.pipeline, args.limit, args.stack):
         end = store.records.ended(record.run_id)
         rows.append(
             {
@@ -92,14 +98,33 @@ def _list(project: Project, store: Store, args: argparse.Namespace) -> int:
                 "resume": record.resume,
             }
         )
+    nothing = "" if rows else _nothing(project, store, args)
     if args.json:
         output.json_document({"store": store.url, "runs": rows})
     elif rows:
         headers = ("run", "pipeline", "stack", "status", "started", "time", "by", "why")
         output.table([_row(row) for row in rows], headers)
     else:
-        output.say(f"no runs in {store.url} yet")
+        output.say(nothing)
     return 0
+
+
+def _nothing(project: Project, store: Store, args: argparse.Namespace) -> str:
+    """Why a list of runs is empty.
+
+    Raises:
+        UsageError: neither the project nor the store knows a pipeline of the name.
+    """
+    have, own = store.records.pipelines(), list(project.pipelines())
+    name: str | None = args.pipeline
+    if name is not None and name not in (*have, *own):
+        raise UsageError(
+            f"there is no pipeline {name!r} in this project, and store {store.url} has no runs of "
+            f"one. Pipelines with runs: {', '.join(have) or 'none'}.{suggest(name, [*have, *own])}"
+        )
+    of = (f" of {name}" if name else "") + (f" on stack {args.stack}" if args.stack else "")
+    known = f". Pipelines with runs: {', '.join(have)}" if have else ""
+    return f"no runs{of} in {store.url}{known}"
 
 
 def _row(row: dict[str, Any]) -> tuple[object, ...]:

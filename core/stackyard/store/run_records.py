@@ -161,11 +161,18 @@ class Records:
         names = self.backend.children(folder)
         return [name for name in reversed(names) if RUN_ID.fullmatch(name)]
 
-    def runs(self, pipeline: str | None = None, limit: int | None = None) -> list[RunRecord]:
-        """Return the records of runs, newest first."""
+    def pipelines(self) -> list[str]:
+        """Return the names of the pipelines that have runs, sorted."""
+        return [name for name in self.backend.children("pipelines/") if self.run_ids(name)]
+
+    def runs(
+        self, pipeline: str | None = None, limit: int | None = None, stack: str | None = None
+    ) -> list[RunRecord]:
+        """Return the records of runs, newest first; all, or those of a pipeline or stack."""
         found: list[RunRecord] = []
         for record in self._newest_first(self.run_ids(pipeline), limit or 200):
-            found.append(record)
+            if stack is None or record.stack == stack:
+                found.append(record)
             if limit is not None and len(found) >= limit:
                 break
         return found
