@@ -45,6 +45,7 @@ def check(stack: Stack, pipelines: Iterable[str] | None = None) -> Findings:
         )
     for resource in stack.profile.resources.values():
         _resource(stack, resource, findings)
+    _store(stack, findings)
     _sections(stack, findings)
     _unset(stack, findings)
     for plugin in stack.plugins.broken:
@@ -72,6 +73,19 @@ def _resource(stack: Stack, spec: ResourceSpec, findings: Findings) -> None:
         findings.errors.append(str(exc))
         return
     findings.errors += configuration.check(spec.node, cls, f"resources.{spec.name}")
+
+
+def _store(stack: Stack, findings: Findings) -> None:
+    """Whether what the store's address needs is installed; an address not known here passes."""
+    try:
+        url = stack.profile.store
+    except SecretError:  # warned of below
+        return
+    if "://" in url:
+        from stackyard.store.remote_access import missing
+
+        if lacking := missing(url):
+            findings.errors.append(f"{stack.profile.origin(('store',))} {lacking}")
 
 
 def _sections(stack: Stack, findings: Findings) -> None:

@@ -128,6 +128,19 @@ def test_check_lists_all_and_ends_with_2(shell: Shell, tmp_path: Path) -> None:
     assert document["ok"] is False and len(document["errors"]) == 2
 
 
+def test_check_and_doctor_name_the_library_that_the_store_needs(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stacks" / "far.yaml").write_text(f"store: s3://acme/x\n{LOCAL}")
+    assert shell("stack", "check", "far") == 0, shell.err
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    lacking = "store s3://acme/x needs s3fs, which is not installed. Cure: pip install "
+    assert shell("stack", "check", "far") == 2
+    assert shell.err == f"error: stacks/far.yaml:1:8 {lacking}'stackyard[s3]'\n"
+    assert shell("doctor", "--stack", "far") == 1
+    assert f"store\n  ✗ {lacking}'stackyard[s3]'\n" in shell.out
+
+
 def test_diff_names_both_sides(shell: Shell) -> None:
     assert shell("stack", "diff", "local", "prod") == 0
     rows = {r["path"]: r for r in shell.json("stack", "diff", "local", "prod")["differences"]}

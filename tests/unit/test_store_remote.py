@@ -160,15 +160,16 @@ def test_addresses_that_are_no_store(url: str, text: str, tmp_path: Path) -> Non
     assert message(lambda: backend.put_if_absent("a", b"")).startswith(text)
 
 
-def test_a_missing_library(tmp_path: Path) -> None:
+@pytest.mark.parametrize("library", ["s3fs", "fsspec"])
+def test_a_missing_library(library: str) -> None:
     code = (
-        "import sys; from pathlib import Path; sys.modules['s3fs'] = None;"
+        f"import sys; from pathlib import Path; sys.modules[{library!r}] = None;"
         "from stackyard.store.backend import open_backend;"
         "open_backend('s3://b/x', cache_dir=Path('c')).list('')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == (
-        "stackyard.errors.StoreError: store s3://b/x: its library is not installed. "
+        f"stackyard.errors.StoreError: store s3://b/x needs {library}, which is not installed. "
         "Cure: pip install 'stackyard[s3]'"
     )
 

@@ -11,12 +11,40 @@ from stackyard.errors import StoreError
 S3 = {"s3", "s3a"}
 
 
+def missing(url: str) -> str:
+    """What is not installed here and ``url`` needs, with the cure; empty where nothing is.
+
+    Imports none of the libraries that fsspec hands over to.
+    """
+    protocol = url.partition("://")[0]
+    library = _library(protocol)
+    if library is None:
+        return ""
+    wanted = "'stackyard[s3]'" if protocol in S3 else library
+    return f"store {url} needs {library}, which is not installed. Cure: pip install {wanted}"
+
+
+def _library(protocol: str) -> str | None:
+    """The module behind a protocol, if it is not there."""
+    from importlib.util import find_spec
+
+    try:
+        from fsspec.registry import known_implementations
+    except ImportError:
+        return "fsspec"
+    target: str = known_implementations.get(protocol, {}).get("class", "")
+    module = target.partition(".")[0]
+    return module if module and find_spec(module) is None else None
+
+
 def file_system(url: str, protocol: str) -> tuple[Any, str]:
     """Return the fsspec file system of ``url`` and the path of the store in it.
 
     Raises:
         StoreError: there is none, or it cannot create an object only where there is none.
     """
+    if lacking := missing(url):
+        raise StoreError(lacking)
     import fsspec
 
     # Listings are never cached: other processes write to the store.
@@ -26,8 +54,7 @@ def file_system(url: str, protocol: str) -> tuple[Any, str]:
     try:
         fs, base = fsspec.core.url_to_fs(url, **options)
     except ImportError as exc:
-        extra = "pip install 'stackyard[s3]'" if protocol in S3 else str(exc)
-        raise StoreError(f"store {url}: its library is not installed. Cure: {extra}") from exc
+        raise StoreError(f"store {url}: its library cannot be imported: {exc}") from exc
     except ValueError as exc:
         raise StoreError(
             f"store {url}: {exc}. Use a folder or a URL such as s3://bucket/path"
