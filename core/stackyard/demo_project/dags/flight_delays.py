@@ -1,1 +1,0 @@
-../../../../dags/flight_delays.py

@@ -1,0 +1,55 @@
+"""``stackyard demo`` as a new user starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from stackyard.cli.demo import FILES
+
+ROOT = Path(__file__).parents[2]
+
+
+def demo(folder: Path, *options: str) -> str:
+    """What the demo says; it must end well."""
+    script = Path(sys.executable).with_name("stackyard")
+    done = subprocess.run(
+        [str(script), "demo", str(folder), *options],
+        cwd=folder.parent,
+        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_demo_without_airflow(tmp_path: Path) -> None:
+    said = demo(tmp_path / "shown", "--no-airflow")
+    first, second, *_ = re.findall(r"^\d/3 .*?(?=^\d/3|\Z)", said, re.MULTILINE | re.DOTALL)
+    for step in ("load", "check", "split", "features", "train", "evaluate"):
+        assert re.search(rf"^{step} +succeeded", first, re.MULTILINE)
+        assert re.search(rf"^{step} +cached +nothing it depends on changed", second, re.MULTILINE)
+    assert re.search("^register +succeeded .* so it runs in every run", second, re.MULTILINE)
+    assert (tmp_path / "shown/dags/generated/dev/flight_delays.py").is_file()
+    again = demo(tmp_path / "shown", "--no-airflow")  # in the folder that is there
+    assert not re.search("^train +succeeded", again, re.MULTILINE)
+
+
+@pytest.mark.full
+def test_the_demo(tmp_path: Path) -> None:
+    said = demo(tmp_path / "shown")
+    assert "8 of 8 artifacts have the same digest as in process" in said
+
+
+def test_a_wheel_has_the_files_of_the_demo() -> None:
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {name: f"stackyard/demo_project/{name}" for name in FILES}
+    assert all((ROOT / name).is_file() for name in FILES)
