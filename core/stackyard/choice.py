@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stackyard.errors import ConfigError
+from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
     from stackyard.project import Project
@@ -51,9 +52,7 @@ def use(project: Project, name: str) -> None:
     """Make ``name`` the stack that is used where nothing else names one."""
     folder = project.root / ".stackyard"
     folder.mkdir(exist_ok=True)
-    temporary = folder / f".stack.{os.getpid()}"
-    temporary.write_text(f"{check_stack_name(name, 'stack use')}\n", encoding="utf-8")
-    temporary.replace(folder / "stack")
+    write_whole(folder / "stack", f"{check_stack_name(name, 'stack use')}\n")
 
 
 def check_stack_name(name: str, where: str) -> str:

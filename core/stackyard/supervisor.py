@@ -26,6 +26,7 @@ from stackyard.components.base import Command, Service, redact
 from stackyard.errors import Unavailable, UsageError
 from stackyard.loopback import answers, check_free
 from stackyard.processes import MARK, Started, find, marks, same, start_time, stop
+from stackyard.whole_file import write_whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 LOG_LINES = 15  # shown of a command that failed
@@ -223,9 +224,8 @@ class Supervisor:
 
     def _write(self, state: ServiceState) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._folder / f".{state.name}.{os.getpid()}"
-        temporary.write_text(json.dumps(asdict(state), indent=1))
-        temporary.replace(self._folder / f"{_checked(state.name)}.json")
+        file = self._folder / f"{_checked(state.name)}.json"
+        write_whole(file, json.dumps(asdict(state), indent=1))
 
     @contextmanager
     def _lock(self, note: Note) -> Iterator[None]:

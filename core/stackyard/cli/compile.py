@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stackyard.cli import output
 from stackyard.cli.arguments import add_json, add_stack, open_project_stack
 from stackyard.errors import PluginError, UsageError
+from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
     from stackyard.project import Project
@@ -137,9 +138,7 @@ def _write(files: Sequence[Generated]) -> None:
     for file in files:
         if file.state != "current":
             file.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = file.path.with_name(f".{file.path.name}.new")
-            temporary.write_bytes(file.text.encode())
-            temporary.replace(file.path)  # a scheduler that looks meanwhile sees the old or the new
+            write_whole(file.path, file.text)  # a scheduler may be reading it
 
 
 def _left_over(folder: Path, files: Sequence[Generated]) -> list[Path]:

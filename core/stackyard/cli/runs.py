@@ -17,6 +17,7 @@ from stackyard.cli.arguments import (
     whole_number,
 )
 from stackyard.errors import UsageError, suggest
+from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
     from stackyard.project import Project
@@ -165,7 +166,7 @@ def _page(project: Project, report: RunReport, out: str | None) -> Path:
     if path.exists() and MARK.encode() not in path.read_bytes()[:200]:
         raise UsageError(f"{path} exists and is no page of a run; nothing was written")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(report), encoding="utf-8")
+    write_whole(path, render(report))
     return path
 
 

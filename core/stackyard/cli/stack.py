@@ -204,6 +204,7 @@ def _schema(args: argparse.Namespace) -> int:
     from stackyard import plugins
     from stackyard.errors import UsageError
     from stackyard.stack_schema import stack_schema
+    from stackyard.whole_file import write_whole
 
     text = json.dumps(stack_schema(plugins.load()), indent=2) + "\n"
     if args.out is None:
@@ -220,6 +221,6 @@ def _schema(args: argparse.Namespace) -> int:
         output.say(f"{path} is not up to date. Write it: stackyard stack schema --out {path}")
         return 1
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     output.say(f"wrote {path}")
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from stackyard.whole_file import write_whole
+
 
 def digest(data: bytes | str) -> str:
     """BLAKE3, 64 hexadecimal characters."""
@@ -19,11 +21,9 @@ def write_atomically(path: Path, data: bytes, *, keep: int) -> None:
 
     Where the folder then holds more than ``keep`` files, the older half goes.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
+        write_whole(path, data)
         with os.scandir(path.parent) as entries:
             files = list(entries)
         if len(files) > keep:
