@@ -133,7 +133,10 @@ def claim_tracking_run(tracker: Tracker, run: RunFacts, claims: RunClaims, insta
 
 def _instances(store: Store, stack: Stack, run_id: str) -> list[str]:
     """The default tracker, and the named ones that the pipeline asks for."""
+    trackers = [spec for spec in stack.profile.components.values() if spec.kind == "tracker"]
     names = ["tracker"] if stack.has("tracker", None) else []
+    if len(trackers) == len(names):
+        return names
     graph: Mapping[str, Any] = store.records.run(run_id).graph
     for step in graph["steps"]:
         for injection in step["injections"].values():

@@ -14,7 +14,7 @@ from stackyard.components.orchestrator import (
     StepEvent,
     Watch,
 )
-from stackyard.errors import ArtifactNotFound, ConfigError, RunCancelled, RunError, UsageError
+from stackyard.errors import ConfigError, RunCancelled, RunError, UsageError
 from stackyard.graph import Graph
 from stackyard.summary import RunSummary, summarize
 
@@ -166,14 +166,12 @@ def _settle(store: Store, stack: Stack, run_id: str, outcome: RunOutcome) -> Non
     is no record at all if none got that far.
     """
     from stackyard import projection
-    from stackyard.store.records import EndRecord
+    from stackyard.store.records import EndRecord, run_key
 
-    try:
-        store.records.run(run_id)
-    except ArtifactNotFound as exc:
+    if not store.backend.exists(run_key(run_id)):
         see = f" See: {outcome.url}" if outcome.url else ""
         said = outcome.error or f"the run {outcome.status}"
-        raise RunError(f"{said}. No step got as far as writing the run's record.{see}") from exc
+        raise RunError(f"{said}. No step got as far as writing the run's record.{see}")
     if outcome.status == "cancelled" and store.records.status(run_id) != "cancelled":
         store.records.end(EndRecord(run_id, "cancelled", time.time(), outcome.error))
         projection.publish(store, stack, run_id)

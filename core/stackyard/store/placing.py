@@ -81,17 +81,16 @@ class Placer:
 
     def make_folder(self, folder: str) -> None:
         """Make a folder and its parents; durable: each new name is synced into its parent."""
-        missing = []
-        while not os.path.isdir(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for name in reversed(missing):
-            try:
-                os.mkdir(name)
-            except FileExistsError:
-                continue
-            if self.durable:
-                sync(os.path.dirname(name))
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            self.make_folder(os.path.dirname(folder))
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
+        if self.durable:
+            sync(os.path.dirname(folder))
 
     def sweep(self, before: float) -> None:
         """Remove what writers that were killed left in the spool."""
