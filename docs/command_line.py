@@ -31,8 +31,8 @@ run's id, a unique beginning of one, or `latest`. A stack is chosen by `--stack`
 
 What a command answers goes to standard output; progress, notes, warnings and errors go to standard
 error. With `--json` standard output carries exactly one JSON document, also where the command
-fails: then it is `{"error": "..."}`. A terminal sees live progress and colour; a pipe, or
-`NO_COLOR=1`, gets plain lines. `-v` shows the traceback of an error.
+fails: then it is `{"error": "..."}`. A terminal sees live progress and colour, with `NO_COLOR=1`
+without colour; a pipe, or `TERM=dumb`, gets plain lines. `-v` shows the traceback of an error.
 """
 
 

@@ -46,10 +46,13 @@ class LocalOrchestrator(Orchestrator):
         try:
             error = execution.run()
         except KeyboardInterrupt as exc:
+            stopped = execution.under_way
+            for name in stopped:
+                watch(StepEvent(name, "interrupted"))
             execution.pool.close()
             why = f"stopped by {exc}" if exc.args else "stopped by hand"
-            warnings = runner.finish("cancelled", why)
-            return RunOutcome("cancelled", why, warnings=tuple(warnings))
+            warnings = runner.finish("cancelled", why, stopped)
+            return RunOutcome("cancelled", why, "", tuple(warnings), stopped)
         except StackyardError as exc:
             execution.pool.close()
             runner.finish("failed", str(exc))
@@ -76,6 +79,7 @@ class _Execution:
         self.errors: list[str] = []
         self.isolated: list[Attempt] = []  # waiting for a worker
         self.inline: list[Attempt] = []  # waiting for this process
+        self.here = ""  # the step that this process is busy with
 
     def run(self) -> str | None:
         """Run everything that can run; return what failed, in one line."""
@@ -91,6 +95,11 @@ class _Execution:
             self._launch()
             self._collect()
         return "; ".join(self.errors) or None
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """The steps that have begun and not ended."""
+        return (*([self.here] if self.here else ()), *(a.step for a in self.pool.under_way))
 
     def _wanted(self) -> list[Step]:
         """All steps, or the one of ``--only`` with the others as the last run left them."""
@@ -129,7 +138,10 @@ class _Execution:
         if self._can_run_here():
             attempt = self.inline.pop(0)
             self._tell(attempt.step, "running", attempt=attempt.number)
-            self._ended(execute(self.runner, attempt))
+            self.here = attempt.step
+            record = execute(self.runner, attempt)
+            self.here = ""
+            self._ended(record)
 
     def _can_run_here(self) -> bool:
         return bool(self.inline) and not (self.parallel == "never" and self.pool.busy)

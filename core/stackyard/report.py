@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stackyard.errors import StoreError
 from stackyard.graph import Graph, Step
 from stackyard.store.records import AttemptRecord, EndRecord, RunRecord
+from stackyard.summary import step_status
 
 if TYPE_CHECKING:
     from stackyard.store.store import Store
@@ -22,7 +23,7 @@ class StepReport:
 
     step: Step
     attempts: tuple[AttemptRecord, ...]
-    status: str  # succeeded, cached, failed, skipped, waiting
+    status: str  # succeeded, cached, failed, skipped, interrupted, waiting
     tail: tuple[str, ...] = ()  # of what the last attempt printed
 
     @property
@@ -103,11 +104,9 @@ def read_report(store: Store, run_id: str, *, tails: bool = True) -> RunReport:
 def _step(
     store: Store, step: Step, attempts: list[AttemptRecord], end: EndRecord | None, tails: bool
 ) -> StepReport:
-    if not attempts:
-        return StepReport(step, (), "skipped" if end is not None else "waiting")
-    last = attempts[-1]
-    tail = _tail(store, last.log) if tails and last.log else ()
-    return StepReport(step, tuple(attempts), last.status, tail)
+    last = attempts[-1] if attempts else None
+    tail = _tail(store, last.log) if tails and last is not None and last.log else ()
+    return StepReport(step, tuple(attempts), step_status(step.name, last, end), tail)
 
 
 def _tail(store: Store, digest: str) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackyard.binding import Upstream, bind
-from stackyard.claims import RunClaims
 from stackyard.components.base import Journal, actor, redact
 from stackyard.earlier import Earlier
 from stackyard.graph import Graph, Injection, Step
@@ -234,6 +233,8 @@ class Runner:
         )
         if injection.optional and not self.stack.has(injection.kind, injection.instance):
             return None
+        from stackyard.claims import RunClaims
+
         view: Journal = journal.for_component(instance)
         return self.stack.component(
             injection.kind,
@@ -262,11 +263,14 @@ class Runner:
 
     # The end
 
-    def finish(self, status: EndStatus, error: str | None = None) -> list[str]:
+    def finish(
+        self, status: EndStatus, error: str | None = None, interrupted: tuple[str, ...] = ()
+    ) -> list[str]:
         """Close the run's record, project it to the trackers; return warnings for people."""
         from stackyard import projection
 
-        end = EndRecord(self.run_id, status, time.time(), redact(error) if error else None)
+        error = redact(error) if error else None
+        end = EndRecord(self.run_id, status, time.time(), error, interrupted=interrupted)
         self.store.records.end(end)
         warnings = projection.publish(self.store, self.stack, self.run_id)
         if warnings:

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stackyard.store.records import ArtifactRef, AttemptRecord
+    from stackyard.store.records import ArtifactRef, AttemptRecord, EndRecord
     from stackyard.store.store import Store
 
 
 @dataclass(frozen=True)
 class StepSummary:
-    """How one step of a run ended. ``status``: succeeded, cached, failed or skipped."""
+    """How one step of a run ended.
+
+    ``status``: succeeded, cached, failed, skipped, or interrupted where it had begun when the run
+    was cancelled.
+    """
 
     name: str
     status: str
@@ -91,7 +95,7 @@ def summarize(
     run, end, latest = records.run(run_id), records.ended(run_id), records.latest(run_id)
     status = records.status(run_id)
     names = [run.only] if run.only else [s["name"] for s in run.graph["steps"]]
-    steps = tuple(_step(name, latest.get(name), ended=end is not None) for name in names)
+    steps = tuple(_step(name, latest.get(name), end) for name in names)
     if seconds is None:
         seconds = (end.ended if end is not None else time.time()) - run.started
     urls = projection.tracking_urls(store, run_id)
@@ -113,10 +117,19 @@ def _is_url(text: str | None) -> bool:
     return text is not None and text.startswith(("http://", "https://"))
 
 
-def _step(name: str, attempt: AttemptRecord | None, *, ended: bool) -> StepSummary:
+def step_status(step: str, last: AttemptRecord | None, end: EndRecord | None) -> str:
+    """How a step stands: as its last attempt ended, unless a later one was interrupted."""
+    if end is not None and step in end.interrupted and (last is None or last.status == "failed"):
+        return "interrupted"
+    if last is not None:
+        return last.status
+    return "waiting" if end is None else "skipped"
+
+
+def _step(name: str, attempt: AttemptRecord | None, end: EndRecord | None) -> StepSummary:
+    status = step_status(name, attempt, end)
     if attempt is None:
-        return StepSummary(name, "skipped" if ended else "waiting")
+        return StepSummary(name, status)
     return StepSummary(
-        name, attempt.status, attempt.attempt, attempt.seconds, attempt.outputs,
-        attempt.why, attempt.error,
+        name, status, attempt.attempt, attempt.seconds, attempt.outputs, attempt.why, attempt.error,
     )  # fmt: skip

@@ -108,7 +108,12 @@ class Pool:
     @property
     def busy(self) -> int:
         """How many attempts are under way."""
-        return sum(w.attempt is not None for w in self._workers)
+        return len(self.under_way)
+
+    @property
+    def under_way(self) -> list[Attempt]:
+        """The attempts that workers are making."""
+        return [w.attempt for w in self._workers if w.attempt is not None]
 
     def submit(self, attempt: Attempt, timeout: float | None) -> None:
         """Start ``attempt``; the caller keeps ``busy`` below ``size``."""

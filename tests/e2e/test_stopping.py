@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -96,12 +97,18 @@ def test_a_stopped_run_is_cancelled_and_goes_on_later(
         code, out, err = end(process, how)
     assert code == 1, err
     assert "Traceback" not in err
-    assert '"status": "cancelled"' in out
+    stopped = json.loads(out)
+    assert stopped["status"] == "cancelled"
+    statuses = ["succeeded", "interrupted", "skipped"]
+    assert [s["status"] for s in stopped["steps"]] == statuses
+    assert err.index("stopping; Ctrl-C again") < err.index("cancelled in ")
+    assert "1 ran, 1 interrupted, 1 skipped" in err
     assert f"--resume {shown(place)['run_id']}" in err
     assert not [p.pid for p in below if lives(p.pid)]
     record = shown(place)
     by = "stopped by hand" if how == signal.SIGINT else "stopped by signal SIGTERM"
     assert (record["status"], record["error"]) == ("cancelled", by)
+    assert [s["status"] for s in record["steps"]] == statuses
     (marks / "go").touch()
     resumed = place.json("run", reference, "--resume", "latest", env=env)
     statuses = [s["status"] for s in resumed["steps"]]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
+
+import pytest
 
 from stackyard.cli.progress import LineView, LiveView, open_progress, step_line
 from stackyard.components.orchestrator import StepEvent
@@ -89,7 +92,7 @@ def test_the_view_keeps_its_terminal_while_a_step_captures_standard_error(monkey
     assert capture.text == ""
 
 
-def test_what_was_running_when_the_run_ended_was_stopped(monkeypatch):
+def test_what_was_running_when_the_run_ended_was_interrupted(monkeypatch):
     terminal = Terminal()
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -97,10 +100,31 @@ def test_what_was_running_when_the_run_ended_was_stopped(monkeypatch):
     with open_progress(["train"]) as watch:
         watch(StepEvent("train", "running"))
     text = terminal.getvalue()
-    assert "stopped" in text[text.rindex("train") :]
+    assert "interrupted" in text[text.rindex("train") :]
 
 
-def test_no_color_means_lines_in_a_terminal_too(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Terminal())
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_stopping_is_told_once_and_at_once(monkeypatch, term):
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with open_progress(["train", "score"]) as watch:
+        for step in ("train", "score"):
+            watch(StepEvent(step, "running"))
+        for step in ("train", "score"):
+            watch(StepEvent(step, "interrupted"))
+        assert terminal.getvalue().count("stopping; Ctrl-C again leaves at once") == 1
+
+
+def test_no_color_switches_off_colour_and_nothing_else(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", "1")
+    with open_progress(["train"]) as watch:
+        assert isinstance(watch, LiveView)
+        watch(StepEvent("train", "failed"))
+    assert "train" in terminal.getvalue()
+    assert not re.search(r"\x1b\[[\d;]*3\d[;m]", terminal.getvalue())
+    monkeypatch.setenv("TERM", "dumb")
     assert isinstance(open_progress(), LineView)

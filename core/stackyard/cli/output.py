@@ -153,9 +153,12 @@ def status(text: str, stream: TextIO | None = None) -> str:
 
 def colourful(stream: TextIO) -> bool:
     """Whether colour may be written: a terminal, and neither ``NO_COLOR`` nor ``TERM=dumb``."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return stream.isatty()
+    return lively(stream) and not os.environ.get("NO_COLOR")
+
+
+def lively(stream: TextIO) -> bool:
+    """Whether what was written may be drawn anew: a terminal that can do so."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _fit(lines: list[list[str]]) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stackyard.cli.output import COLOURS, colourful, plain, say, seconds
+from stackyard.cli.output import COLOURS, lively, plain, say, seconds
 
 if TYPE_CHECKING:
     from stackyard.components.orchestrator import StepEvent
 
-ENDED = ("succeeded", "cached", "failed", "skipped")
+ENDED = ("succeeded", "cached", "failed", "interrupted", "skipped")
+STOPPING = "stopping; Ctrl-C again leaves at once, the run can be continued either way"
 MARKS = {
     "waiting": "·",
     "retrying": "↻",
@@ -21,7 +22,7 @@ MARKS = {
     "cached": "=",
     "failed": "✗",
     "skipped": "-",
-    "stopped": "■",
+    "interrupted": "■",
 }
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -44,7 +45,7 @@ def open_progress(steps: Sequence[str] = (), *, why: bool = False) -> Progress:
         steps: names of the steps, if they are known before the first event.
         why: also tell why a step ran or was reused.
     """
-    if sys.stderr.isatty() and colourful(sys.stderr):
+    if lively(sys.stderr):
         return LiveView(steps, why=why)
     return LineView(steps, why=why)
 
@@ -67,8 +68,12 @@ class LineView:
     def __init__(self, steps: Sequence[str] = (), *, why: bool = False) -> None:
         self._why = why
         self._width = max((len(name) for name in steps), default=0)
+        self._stopping = False
 
     def __call__(self, event: StepEvent) -> None:
+        if event.status == "interrupted" and not self._stopping:
+            self._stopping = True
+            say(STOPPING)
         if event.status in ENDED or event.status == "retrying":
             say(step_line(event, self._width, why=self._why))
             for line in event.log:
@@ -89,9 +94,12 @@ class LiveView:
         self._events: dict[str, StepEvent | None] = dict.fromkeys(steps)
         self._began: dict[str, float] = {}
         self._live: Any = None
-        self._over = False
+        self._over = self._stopping = False
 
     def __call__(self, event: StepEvent) -> None:
+        if event.status == "interrupted" and not self._stopping:
+            self._stopping = True
+            say(STOPPING)
         before = self._events.get(event.step)
         if event.status == "running" and (before is None or before.status != "running"):
             self._began[event.step] = time.monotonic()
@@ -137,7 +145,7 @@ class LiveView:
         for name, event in list(self._events.items()):
             status: str = event.status if event else "waiting"
             if self._over and status == "running":
-                status = "stopped"  # Ctrl-C ended the run before the step
+                status = "interrupted"  # nobody waited for its end
             style = _STYLES[COLOURS[status]]
             mark = SPINNER[int(time.monotonic() * 8) % 10] if status == "running" else MARKS[status]
             grid.add_row(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stackyard.cli import output
 from stackyard.cli.arguments import add_json, add_stack, given_params
+from stackyard.cli.progress import ENDED
 from stackyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ def tell(summary: RunSummary, reference: str) -> None:
     for warning in summary.warnings:
         output.warn(warning)
     count = Counter(step.status for step in summary.steps)
-    words = {"succeeded": "ran", "cached": "cached", "failed": "failed", "skipped": "skipped"}
-    parts = [f"{count[status]} {word}" for status, word in words.items() if count[status]]
+    parts = [f"{count[s]} {'ran' if s == 'succeeded' else s}" for s in ENDED if count[s]]
     status = output.status(summary.status, sys.stderr)
     counted = ", ".join(parts) or "no step ran"
     output.say(f"{status} in {output.seconds(summary.seconds)}: {counted}  run {summary.run_id}")

@@ -89,7 +89,7 @@ class Notes:
             self._topic, self._told = topic, now
 
     def __enter__(self) -> Notes:
-        if output.colourful(sys.stderr):
+        if output.lively(sys.stderr):
             from rich.console import Console
 
             self._status = Console(stderr=True, highlight=False).status("looking at the services")

@@ -12,7 +12,7 @@ from stackyard.components.base import Component
 from stackyard.graph import Graph
 
 StepStatus: TypeAlias = Literal[
-    "waiting", "running", "retrying", "succeeded", "cached", "failed", "skipped"
+    "waiting", "running", "retrying", "succeeded", "cached", "failed", "skipped", "interrupted"
 ]
 
 
@@ -54,6 +54,7 @@ class RunOutcome:
     error: str | None = None
     url: str = ""  # the orchestrator's page of the run
     warnings: tuple[str, ...] = ()  # what went wrong without changing the outcome
+    interrupted: tuple[str, ...] = ()  # steps that were under way when the run was cancelled
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ class Orchestrator(Component):
     def run(self, request: RunRequest, settings: PipelineSettings, watch: Watch) -> RunOutcome:
         """Make the run, tell ``watch`` of each change, and return when it has ended.
 
-        A failing step is an outcome, not an exception. KeyboardInterrupt stops the steps, leaves
-        a run that can be resumed, and gives the outcome ``cancelled``.
+        A failing step is an outcome, not an exception. KeyboardInterrupt tells ``watch`` at once
+        which steps are ``interrupted``, stops them, leaves a run that can be resumed, and gives
+        the outcome ``cancelled``.
 
         Raises:
             Unavailable: the orchestrator cannot be reached.

@@ -132,6 +132,7 @@ class EndRecord:
     ended: float
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    interrupted: tuple[str, ...] = ()  # steps that were under way when the run was cancelled
     format: int = 1
 
 
