@@ -61,7 +61,7 @@ def _in_folder(place: str, group: str) -> Iterator[Distribution]:
         folder = os.path.join(place, name)
         entries: tuple[tuple[str, str], ...] = ()
         try:
-            with open(os.path.join(folder, "entry_points.txt"), "rb") as file:
+            with open(os.path.join(folder, "entry_points.txt"), "rb", buffering=0) as file:
                 text = file.read()
         except OSError:
             text = b""

@@ -226,8 +226,6 @@ def _arguments(
     runner: Runner, step: Step, attempt: Attempt, function: StepFunction[..., Any]
 ) -> dict[str, Any]:
     """The step's arguments as Python values, artifacts as read back from the store."""
-    from stackyard import params
-
     load = runner.store.artifacts.load
 
     def value(name: str, binding: Binding) -> Any:
@@ -235,6 +233,8 @@ def _arguments(
             return binding.build([value(f"{name}.{i}", b) for i, b in enumerate(binding.items)])
         if isinstance(binding, FromStep):
             return load(attempt.inputs[name])
+        from stackyard import params
+
         if isinstance(binding, FromParam):
             return params.decode(declared[binding.param], attempt.values[name])
         return params.decode_argument(function, name, attempt.values[name])

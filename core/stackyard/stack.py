@@ -19,13 +19,13 @@ from stackyard.profile import (
     load_profile,
 )
 from stackyard.references import resolve
-from stackyard.secrets import Secrets
 
 if TYPE_CHECKING:
     from stackyard.flavors import Flavor
     from stackyard.graph import Graph
     from stackyard.plugins import Plugins
     from stackyard.project import Project
+    from stackyard.secrets import Secrets
     from stackyard.store.store import Store
 
 T = TypeVar("T")
@@ -55,6 +55,8 @@ class Stack:
     @cached_property
     def secrets(self) -> Secrets:
         """Where this stack's secrets are looked up."""
+        from stackyard.secrets import Secrets
+
         return Secrets(self.project.root, tuple(self.plugins.secret_providers()))
 
     @property

@@ -85,6 +85,19 @@ def test_a_task_runs_in_the_folder_of_its_project(place: Place, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
 
 
+def test_a_further_task_starts_cheaply_and_runs_its_step_as_usual(place: Place) -> None:
+    look = "__import__('gc').isenabled(), sorted({'yaml', 'tarfile', 'bz2'} & {*sys.modules})"
+    place.write(
+        "dags/chain.py",
+        PIPELINE.replace("return x + 1", f"import sys; print({look}); return x + 1"),
+    )
+    first = task(place, "one")
+    reference = first.stdout.splitlines()[-1]
+    done = task(place, "two", STACKYARD_INPUTS=f'{{"one": {reference}}}')
+    assert done.returncode == 0, done.stderr
+    assert "True []" in done.stderr.splitlines()
+
+
 def test_a_secret_in_an_error_of_a_worker_is_not_told(place: Place) -> None:
     place.write(
         "stacks/local.yaml",
