@@ -28,8 +28,10 @@ from stackyard.injected import Injected
 from stackyard.store.records import ArtifactRef, AttemptRecord, host_name
 
 if TYPE_CHECKING:
+    from stackyard.annotation import Type
     from stackyard.pipeline import StepFunction
     from stackyard.runner import Runner
+    from stackyard.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
                         arguments[name] = runner.inject(step, name, injection, journal)
                         injected.add(arguments[name])
                     result = function.function(**arguments)
-                    outputs = _save(runner, step, result)
+                    outputs = _save(runner, step, result, function.signature)
             except (Exception, SystemExit) as exc:  # user code raises anything
                 error, trace, wrong = describe(exc), _user_traceback(exc), exc
                 outputs = {}
@@ -243,11 +245,13 @@ def _arguments(
     return {name: value(name, binding) for name, binding in step.inputs.items()}
 
 
-def _save(runner: Runner, step: Step, result: Any) -> dict[str, ArtifactRef]:
+def _save(runner: Runner, step: Step, result: Any, signature: Signature) -> dict[str, ArtifactRef]:
     save = runner.store.artifacts.save
     if not step.outputs:
         return {}
+    promised = dict(zip(signature.outputs, signature.output_types, strict=True))
     if step.outputs == ("result",):
+        _check(step, "", result, promised.get("result"))
         return {"result": save(result)}
     missing = [name for name in step.outputs if not hasattr(result, name)]
     if missing:
@@ -255,13 +259,29 @@ def _save(runner: Runner, step: Step, result: Any) -> dict[str, ArtifactRef]:
             f"step {step.name!r} returned {type(result).__name__}, which has no {missing[0]!r}; "
             f"its annotation promises {', '.join(step.outputs)}"
         )
+    values = {name: getattr(result, name) for name in step.outputs}
+    for name, value in values.items():
+        _check(step, name, value, promised.get(name))
     refs = {}
-    for name in step.outputs:
+    for name, value in values.items():
         try:
-            refs[name] = save(getattr(result, name))
+            refs[name] = save(value)
         except Unstorable as exc:
             raise Unstorable(f"output {name!r}: {exc}") from exc
     return refs
+
+
+def _check(step: Step, output: str, value: Any, promised: Type | None) -> None:
+    """Refuse a value of another class than the annotation promises to the steps that read it."""
+    from stackyard.annotation import of_class
+    from stackyard.typecheck import instance_fits
+
+    if promised is not None and not instance_fits(value, promised):
+        where = f" as {output!r}" if output else ""
+        raise StepFailed(
+            f"step {step.name!r} returned {of_class(type(value)).name or 'object'}{where}; "
+            f"its annotation promises {promised.name}"
+        )
 
 
 def _user_traceback(exc: BaseException) -> str | None:

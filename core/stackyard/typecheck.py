@@ -7,12 +7,15 @@ annotations cannot both be right.
 from __future__ import annotations
 
 import collections.abc
+import sys
 import typing
 from typing import Any
 
 from stackyard.annotation import NONE, Type, of_class, union
 from stackyard.subclass import is_subclass
 
+# Kinds of numpy's scalars that stand for Python's numbers.
+_NUMPY = {bool: "b", int: "biu", float: "biuf", complex: "biufc"}
 _TOWER = {(int, float), (int, complex), (float, complex), (bool, float), (bool, complex)}
 
 
@@ -42,6 +45,29 @@ def value_fits(value: Any, wanted: Type) -> bool:
     if isinstance(value, (list, dict)) and not value:
         return _class_fits(of_class(type(value)), wanted)
     return fits(type_of(value), wanted)
+
+
+def instance_fits(value: Any, wanted: Type) -> bool:
+    """Return whether a live value may be what a step annotated ``wanted`` returns.
+
+    Looks at the outer class alone, and imports nothing: a class that nobody imported is unknown.
+    """
+    if wanted.form == "any":
+        return True
+    if wanted.form == "union":
+        return any(instance_fits(value, member) for member in wanted.args)
+    if wanted.form == "literal":
+        return any(isinstance(value, type(choice)) for choice in wanted.values)
+    cls = _plain_class(wanted.cls or _imported(wanted.name))
+    given = type(value)
+    if cls is None or given is cls or getattr(cls, "_is_protocol", False):
+        return True
+    if isinstance(value, cls) or (given, cls) in _TOWER:
+        return True
+    if given.__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.dtype.kind in _NUMPY.get(cls, "")
+    same = (cls.__module__, cls.__qualname__)  # a class that was loaded twice
+    return any((base.__module__, base.__qualname__) == same for base in given.__mro__)
 
 
 def type_of(value: Any) -> Type:
@@ -97,6 +123,13 @@ def _arguments_fit(given: Type, wanted: Type) -> bool:
 
 def _plain_class(cls: type | None) -> type | None:
     return dict if cls is not None and typing.is_typeddict(cls) else cls
+
+
+def _imported(name: str) -> type | None:
+    """The class behind a dotted name, if its module is imported already."""
+    module, _, attribute = name.partition("[")[0].rpartition(".")
+    found = getattr(sys.modules.get(module), attribute, None)
+    return found if isinstance(found, type) else None
 
 
 def _structural(cls: type) -> bool:

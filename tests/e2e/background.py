@@ -65,3 +65,9 @@ def lives(pid: int) -> bool:
 def shown(place: Place, run: str = "latest") -> Any:
     """What ``runs show`` tells of a run."""
     return place.json("runs", "show", run)
+
+
+def attempts(place: Place, step: str) -> list[Any]:
+    """The attempts of a step in the latest run."""
+    (found,) = [s["attempts"] for s in shown(place)["steps"] if s["name"] == step]
+    return list(found)

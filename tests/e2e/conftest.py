@@ -63,6 +63,12 @@ def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return kept | {"NO_COLOR": "1"} | (extra or {})
 
 
+def stack(place: Place, parallel: str) -> None:
+    """Let the stack say when steps run side by side."""
+    orchestrator = f"{{flavor: local, workers: 2, parallel: {parallel}}}"
+    place.write("stacks/local.yaml", f"components:\n  orchestrator: {orchestrator}\n")
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """An empty project whose stack ``local`` has the in-process orchestrator only."""

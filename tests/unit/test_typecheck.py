@@ -12,12 +12,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NewType, Protocol, TypedDict, TypeVar
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from stackyard import Registry, Tracker
-from stackyard.annotation import Scope, public_name, read
+from stackyard.annotation import Scope, Type, public_name, read
 from stackyard.subclass import is_subclass
-from stackyard.typecheck import fits, type_of, value_fits
+from stackyard.typecheck import fits, instance_fits, type_of, value_fits
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -308,3 +310,60 @@ def test_an_edge_between_equal_names_reads_no_source(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("stackyard.subclass._source", None)
     assert is_subclass("pandas.DataFrame", "pandas.DataFrame")
     assert is_subclass("pandas.DataFrame", "pandas.core.frame.DataFrame")
+
+
+class Scores(Protocol):
+    def score(self) -> float: ...
+
+
+HERE = Scope(globals(), __file__)
+
+
+@pytest.mark.parametrize(
+    "value, wanted",
+    [
+        (1, int), (True, int), (1, float), (True, float), (1.5, complex), (None, None),
+        (np.int64(1), int), (np.int32(1), float), (np.float32(1), float), (np.bool_(True), bool),
+        (np.float64(1), complex), (np.str_("a"), str), (np.datetime64("2013-01-01"), np.datetime64),
+        (pd.Timestamp("2013-01-01"), datetime), (datetime(2013, 1, 1), date),
+        (Derived(), Base), (Base(), "Base"), (Base(), "Derived | Base"), (None, "Base | None"),
+        (Base(), object), (Base(), Any), (Base(), "Missing"), (Base(), "polars.DataFrame"),
+        (Base(), T), (1, UserId), (Base(), Scores), ({}, Row), ("a", Literal["a", "b"]),
+        ([Base()], list[int]), ({}, "dict[str, int]"), ((), tuple[int, ...]), ((), Sequence[int]),
+        (collections.OrderedDict(), Mapping[str, int]), (len, Callable[[int], int]),
+        (int, type[int]),
+        (pd.DataFrame(), pd.DataFrame), (pd.DataFrame(), "pandas.DataFrame"),
+        (np.zeros(2), np.ndarray), (1, Annotated[int, "x"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_that_a_step_may_return(value: object, wanted: object) -> None:
+    assert instance_fits(value, read(wanted, HERE))
+
+
+@pytest.mark.parametrize(
+    "value, wanted",
+    [
+        ("1", int), (1.5, int), (np.float64(1), int), (np.bool_(True), str), (1, bool), (1, str),
+        (np.int64(1), bool), (np.zeros(2), float), (1j, float), (None, int), (None, list[int]),
+        (Base(), Derived), (Base(), "Derived | None"), ((), list[int]), ([], "dict[str, int]"),
+        (0, None), (1, Literal["a"]), (None, pd.DataFrame), (pd.Series(), pd.DataFrame),
+        (None, Row), (None, UserId), ("a", Path), (1, Sequence[int]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_values_that_a_step_may_not_return(value: object, wanted: object) -> None:
+    assert not instance_fits(value, read(wanted, HERE))
+
+
+def test_a_class_that_only_annotations_name_is_compared_once_it_is_imported() -> None:
+    frame = Type("class", "pandas.DataFrame")
+    assert instance_fits(pd.DataFrame(), frame)
+    assert not instance_fits(None, frame)
+    assert instance_fits(None, Type("class", "not_imported.DataFrame"))
+    assert "not_imported" not in sys.modules
+
+
+def test_a_class_that_was_loaded_twice_is_one() -> None:
+    again = type("Base", (), {"__module__": __name__, "__qualname__": "Base"})
+    assert instance_fits(again(), read(Base, HERE))
