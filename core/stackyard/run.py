@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stackyard.components.orchestrator import (
@@ -14,7 +16,7 @@ from stackyard.components.orchestrator import (
     StepEvent,
     Watch,
 )
-from stackyard.errors import ConfigError, RunCancelled, RunError, UsageError
+from stackyard.errors import ConfigError, RunCancelled, RunError, StoreError, UsageError
 from stackyard.graph import Graph
 from stackyard.summary import RunSummary, summarize
 
@@ -150,7 +152,8 @@ def start(
     orchestrator: Orchestrator = stack.component("orchestrator", None, run=request.run_id)
     began = time.perf_counter()
     try:
-        outcome = orchestrator.run(request, settings, watch or _ignore)
+        told = _ignore if watch is None else _with_reasons(watch, store, request.run_id)
+        outcome = orchestrator.run(request, settings, told)
     finally:
         orchestrator.close()
     seconds = time.perf_counter() - began
@@ -173,7 +176,9 @@ def _settle(store: Store, stack: Stack, run_id: str, outcome: RunOutcome) -> Non
         said = outcome.error or f"the run {outcome.status}"
         raise RunError(f"{said}. No step got as far as writing the run's record.{see}")
     if outcome.status == "cancelled" and store.records.status(run_id) != "cancelled":
-        store.records.end(EndRecord(run_id, "cancelled", time.time(), outcome.error))
+        now = time.time()
+        end = EndRecord(run_id, "cancelled", now, outcome.error, interrupted=outcome.interrupted)
+        store.records.end(end)
         projection.publish(store, stack, run_id)
 
 
@@ -222,6 +227,22 @@ def _continued(
 
 def _ignore(event: StepEvent) -> None:
     pass
+
+
+def _with_reasons(watch: Watch, store: Store, run_id: str) -> Watch:
+    """Add why a step ran or was reused where its orchestrator, which runs it elsewhere, is silent.
+
+    The record of the attempt says so; without it the event is told as it is.
+    """
+
+    def told(event: StepEvent) -> None:
+        if not event.text and event.status in ("succeeded", "cached"):
+            with contextlib.suppress(StoreError):
+                record = store.records.read_attempt(run_id, event.step, event.attempt)
+                event = replace(event, text=record.why)
+        watch(event)
+
+    return told
 
 
 def run_pipeline(pipeline: Pipeline, stack: str, given: Mapping[str, Any]) -> Run:

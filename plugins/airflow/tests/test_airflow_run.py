@@ -190,6 +190,8 @@ def test_ctrl_c_stops_the_steps_and_closes_the_record(airflow: RealAirflow) -> N
 
     done = airflow.run(diamond("stopped"), {"plan": {"c": ["sleep"]}}, watch=interrupt)
     assert done.outcome.status == "cancelled"
+    assert "c" in done.outcome.interrupted
+    assert done.statuses("c") == ["running", "interrupted"]
     # The task hears of it with its next heartbeat.
     until(lambda: airflow.called(done.request.run_id)["c@1"]["signal"] is not None)
     assert "d@1" not in done.calls

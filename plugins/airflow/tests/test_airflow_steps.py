@@ -124,6 +124,8 @@ def test_airflow_gives_the_same_digests_and_shares_the_cache(project: Project) -
         "load": "cached", "split": "cached", "total": "cached", "publish": "succeeded",
     }  # fmt: skip
     assert {e.step for e in events if e.status == "cached"} == {"load", "split", "total"}
+    why = {s.name: s.why for s in cached.summary.steps}
+    assert {e.step: e.text for e in events if e.text} == why
     fresh = start(project, "numbers", "dev", cache=False)
     assert set(_statuses(fresh).values()) == {"succeeded"}
     assert _outputs(local) == _outputs(cached) == _outputs(fresh)
@@ -210,6 +212,7 @@ def test_ctrl_c_leaves_a_cancelled_run_that_can_be_resumed(project: Project) -> 
     stopped = start(project, "numbers", "dev", {"nap": 30.0}, watch=interrupt)
     assert stopped.status == "cancelled"
     assert stopped.summary.exit_code == 1
+    assert _statuses(stopped)["publish"] == "interrupted"
     resumed = start(project, "numbers", "local", {"nap": 0.0}, resume=stopped.run_id)
     assert resumed.status == "succeeded"
 

@@ -42,6 +42,7 @@ class Follower:
     seen: dict[str, tuple[str | None, int]] = field(default_factory=dict)
     tasks: dict[str, TaskState] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)  # step to what it said last
+    interrupted: tuple[str, ...] = ()  # what becomes of these is not told any more
 
     def until_end(self) -> RunOutcome:
         """Follow the run until Airflow has ended it and the last task is done."""
@@ -64,6 +65,13 @@ class Follower:
             self.seen[task.task_id] = now
             for event in self._events(task, before):
                 self.watch(event)
+
+    def interrupt(self) -> None:
+        """Tell, without asking Airflow, of the steps that a stop of the run will interrupt."""
+        running = [n for n, t in self.tasks.items() if SHOWN.get(t.state or "") == "running"]
+        self.interrupted = tuple(name for name in running if name != FINISH)
+        for name in self.interrupted:
+            self.watch(StepEvent(name, "interrupted", max(self.tasks[name].try_number, 1)))
 
     def outcome(self, state: str) -> RunOutcome:
         """How the run ended, from its steps and not from the state of the DAG run alone."""
@@ -94,7 +102,7 @@ class Follower:
 
     def _events(self, task: TaskState, before: tuple[str | None, int]) -> Iterator[StepEvent]:
         status = SHOWN.get(task.state or "")
-        if task.task_id == FINISH or status is None:
+        if task.task_id in (FINISH, *self.interrupted) or status is None:
             return
         number = max(task.try_number, 1)
         if status in ("succeeded", "failed", "retrying") and before != ("running", number):

@@ -200,6 +200,7 @@ class AirflowOrchestrator(Orchestrator):
     def _stop(self, follower: Any) -> RunOutcome:
         """Stop the run and wait a while for its record to be closed; it can be resumed."""
         client: AirflowClient = follower.client
+        follower.interrupt()
         client.stop(follower.dag_id, follower.run_id)
         until = time.monotonic() + STOPPING
         while time.monotonic() < until:
@@ -208,7 +209,7 @@ class AirflowOrchestrator(Orchestrator):
                 break
             time.sleep(0.5)
         page = client.page(follower.dag_id, follower.run_id)
-        return RunOutcome("cancelled", "stopped by hand", page)
+        return RunOutcome("cancelled", "stopped by hand", page, (), follower.interrupted)
 
     # Who it talks to
 
