@@ -8,10 +8,9 @@ from typing import Any
 
 def git_state(root: Path) -> dict[str, Any]:
     """Commit and state of the project's repository, empty where there is none."""
-    import subprocess
-
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         return {}
+    import subprocess
 
     def ask(*words: str) -> str:
         command = ["git", "-C", str(root), *words]

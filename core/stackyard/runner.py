@@ -289,12 +289,12 @@ class Runner:
 
     def notify(self, hook: str, event: StepEvent | None = None) -> None:
         """Tell the listeners; one that raises is reported and changes nothing."""
-        from stackyard import projection
-        from stackyard.execute import describe
-
         listeners = self.stack.plugins.listeners(hook)
         if not listeners:
             return
+        from stackyard import projection
+        from stackyard.execute import describe
+
         facts = projection.facts(self.store, self.run_id)
         arguments = {"run": facts} if event is None else {"run": facts, "event": event}
         for plugin, listener in listeners:
