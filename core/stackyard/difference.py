@@ -42,7 +42,11 @@ class Change:
 
 @dataclass(frozen=True)
 class StepDifference:
-    """A step in both runs. ``same``: whether it gave the same; None where one run has no result."""
+    """A step of either run. ``same``: whether it gave the same; None where one has no result.
+
+    ``first`` and ``second``: its status; "not reached" where that run's pipeline has it but did
+    not get there, empty where it does not have it.
+    """
 
     name: str
     first: str
@@ -111,9 +115,11 @@ def compare(store: Store, first: str, second: str) -> Difference:
         for area, what in own:
             found.setdefault((area, what), []).append(name)
         why = "; ".join(what for _, what in own) or _follows(before, after)
-        steps.append(
-            StepDifference(name, _status(before), _status(after), _same(before, after), why)
-        )
+        there = [any(step.name == name for step in graph.steps) for graph in graphs]
+        if not all(there):
+            why = "new step" if there[1] else "step is gone"
+        states = [_status(a, t) for a, t in zip((before, after), there, strict=True)]
+        steps.append(StepDifference(name, states[0], states[1], _same(before, after), why))
     for area, what in _runs(old, new, [what for area, what in found if area == "packages"]):
         found.setdefault((area, what), [])
     changes = [Change(area, what, tuple(where)) for (area, what), where in found.items()]
@@ -220,8 +226,10 @@ def _same(before: AttemptRecord | None, after: AttemptRecord | None) -> bool | N
     return digests[0] == digests[1]
 
 
-def _status(attempt: AttemptRecord | None) -> str:
-    return attempt.status if attempt is not None else "not reached"
+def _status(attempt: AttemptRecord | None, there: bool) -> str:
+    if attempt is None:
+        return "not reached" if there else ""
+    return attempt.status
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str:

@@ -168,6 +168,14 @@ def test_the_most_telling_change_comes_first_and_few_are_named() -> None:
     )
 
 
+def test_an_input_is_called_as_the_step_that_gave_it_calls_it() -> None:
+    parts = ListOf((FromStep("split", "train"), FromStep("split", "test")))
+    step = Step("train", STEP.target, {"parts": parts})
+    before = key(step, inputs={"parts.0": "a" * 64, "parts.1": "b" * 64})[1]
+    after = key(step, inputs={"parts.0": "c" * 64, "parts.1": "b" * 64})[1]
+    assert explain(before, after) == "input parts changed (from step split.train)"
+
+
 def test_an_input_from_another_step_says_both() -> None:
     step = Step("train", STEP.target, {"rows": FromStep("tidy"), "depth": FromParam("depth")})
     assert (

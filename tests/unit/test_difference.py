@@ -155,6 +155,9 @@ def test_a_run_that_ended_early_and_a_changed_graph(store):
     }
     evaluate = next(s for s in found.steps if s.name == "evaluate")
     assert (evaluate.first, evaluate.second, evaluate.same) == ("not reached", "succeeded", None)
+    others = {s.name: (s.first, s.second, s.why) for s in found.steps}
+    assert others["report"] == ("", "succeeded", "new step")
+    assert others["register"] == ("not reached", "", "step is gone")
 
 
 def test_runs_of_different_pipelines_are_refused(store):

@@ -69,7 +69,7 @@ def compute(
     full.update({f"package {name}": found for name, found in code.distributions.items()})
     full.update({f"collection {n}": shape for n, b in step.inputs.items() if (shape := _shape(b))})
     single = [leaf for name, binding in step.inputs.items() for leaf in leaves(name, binding)]
-    origins = {name: leaf.step for name, leaf in single if isinstance(leaf, FromStep)}
+    origins = {name: _origin(leaf) for name, leaf in single if isinstance(leaf, FromStep)}
     short = {
         name: value[:_SHORT] if name in digests else _plain(name, value)
         for name, value in full.items()
@@ -144,6 +144,11 @@ def _shape(binding: Binding) -> Any:
     return [binding.type, list(binding.keys), [_shape(item) for item in binding.items]]
 
 
+def _origin(leaf: FromStep) -> str:
+    """The step, and which of its named outputs."""
+    return leaf.step if leaf.output == "result" else f"{leaf.step}.{leaf.output}"
+
+
 def _kind(part: str) -> str:
     return part.partition(" ")[0]
 
@@ -197,10 +202,12 @@ def _say_code(kind: str, name: str, before: str | None, after: str | None) -> st
 def _say_input(name: str, before: str | None, after: str | None) -> str:
     old_digest, _, old_origin = (before or "").partition(" ")
     digest, _, origin = (after or "").partition(" ")
+    if origin or old_origin:  # which item of a collection, is said by where it comes from
+        name = name.partition(".")[0]
     if before is None:
         return f"input {name} is new ({origin})" if origin else f"input {name} is new"
     if after is None:
-        return f"input {name} is gone"
+        return f"input {name} is gone ({old_origin})" if old_origin else f"input {name} is gone"
     if digest == old_digest:
         return ""
     moved = origin
