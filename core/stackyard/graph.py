@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from stackyard.errors import PipelineError, suggest
+from stackyard.surrogates import broken_texts
 
 # Names reach paths, commands and generated code, so they are held to this list.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -219,10 +220,22 @@ class Graph:
         return cls(steps=steps, params=params, **rest)
 
     def digest(self) -> str:
-        """BLAKE3 of the canonical JSON, 64 hexadecimal characters."""
+        """BLAKE3 of the canonical JSON, 64 hexadecimal characters.
+
+        Raises:
+            PipelineError: a text in the graph cannot be written to any file.
+        """
         import blake3
 
-        return blake3.blake3(canonical_json(self.to_json())).hexdigest()
+        data = self.to_json()
+        try:
+            return blake3.blake3(canonical_json(data)).hexdigest()
+        except UnicodeEncodeError as exc:
+            where, text = next(broken_texts(data))
+            raise PipelineError(
+                f"pipeline {self.name!r} ({self.source}): {where}: {text!r} holds half of a "
+                "surrogate pair, which no file can hold. Write the whole character"
+            ) from exc
 
     def with_options(self, name: str, options: StepOptions) -> Graph:
         """The same graph in which step ``name`` has other options."""

@@ -13,6 +13,7 @@ from stackyard.graph import FromParam, Graph, Json, Param, check_name
 from stackyard.period import SCHEDULED, Period, last_period
 from stackyard.schema import coerce, decoded, encoded, example, schema_of
 from stackyard.signature import MISSING, Argument, FromStack
+from stackyard.surrogates import broken_texts
 from stackyard.symbolic import Symbolic
 
 if TYPE_CHECKING:
@@ -146,7 +147,10 @@ def _value(graph: Graph, param: Param, given: Any, now: datetime | None) -> Json
             )
         return _scheduled(graph, param, now) if scheduled else param.default
     try:
-        return coerce(param.schema, encoded(given), graph.timezone)
+        value = coerce(param.schema, encoded(given), graph.timezone)
+        if any(broken_texts(value)):
+            raise ValueError("half of a surrogate pair or bytes that are no UTF-8, so no text")
+        return value
     except (ValueError, TypeError) as exc:
         raise ParameterError(
             f"pipeline {graph.name!r}, parameter {param.name!r} takes "

@@ -587,6 +587,43 @@ def test_names_that_may_not_reach_a_path_are_refused() -> None:
                 graph_of(lambda: load(), name=name)
 
 
+@step
+def told(text: object = "") -> int:
+    return 1
+
+
+def test_text_that_no_file_can_hold_is_refused_with_its_place() -> None:
+    half = "\ud800"
+
+    @pipeline
+    def default(x: str = half) -> None:
+        told(x)
+
+    @pipeline
+    def value() -> None:
+        told({"rows": ["good", half]})
+
+    @pipeline
+    def key() -> None:
+        told({half: 1})
+
+    @pipeline
+    def doc() -> None:
+        told()
+
+    doc.function.__doc__ = half
+    places = {
+        default: "params.x.default", value: "steps.told.inputs.text.value.rows.1",
+        key: "steps.told.inputs.text.value", doc: "doc",
+    }  # fmt: skip
+    for built, place in places.items():
+        with pytest.raises(PipelineError) as error:
+            built.graph().digest()
+        assert f": {place}: '\\ud800' holds half of a surrogate pair" in str(error.value)
+        assert built.name in str(error.value)
+        str(error.value).encode()
+
+
 def test_schedule_start_and_zone_are_checked() -> None:
     def flow() -> None:
         load()
