@@ -240,6 +240,26 @@ def test_artifact_show(store, capsys):
         assert (found["run_id"], found["step"], found["output"]) == (run.run_id, "split", "test")
 
 
+def test_artifact_show_of_a_frame_says_its_shape_and_columns(store, capsys):
+    import pandas as pd
+
+    run = history.run_record(1)
+    store.records.start(run)
+    frame = pd.DataFrame({"day": pd.to_datetime(["2013-01-01"] * 3), "late": [1.5, None, 2.0]})
+    frame["carrier"] = pd.Categorical(["UA", "AA", "UA"])
+    frame.index = pd.Index([7, 8, 9], name="tail")
+    history.attempt(store, run, "load", outputs={"result": store.artifacts.save(frame)})
+    lines = [line.split() for line in call(capsys, "artifact", "show", "latest:load").splitlines()]
+    assert ["rows", "3"] in lines and ["columns", "3"] in lines
+    assert ["tail", "(index)", "int64"] in lines and ["carrier", "category"] in lines
+    found = document(capsys, "artifact", "show", "latest:load")
+    assert found["rows"] == 3
+    assert found["columns"][1:] == [
+        {"name": "late", "type": "float64"}, {"name": "carrier", "type": "category"},
+    ]  # fmt: skip
+    assert found["index"] == [{"name": "tail", "type": "int64"}]
+
+
 @pytest.mark.parametrize(
     ("reference", "words"),
     [

@@ -22,6 +22,7 @@ from hypothesis.extra import pandas as hpd
 from stackyard.errors import StoreError, Unstorable
 from stackyard.store.artifacts import Artifacts
 from stackyard.store.formats import frame as frames
+from stackyard.store.formats.frame import Outline, outline
 from tests.unit.frame_cases import COLUMNS, DIFFERENT, EQUALS, INDEXES, MIXED, WIDE, N, objects
 from tests.unit.stores import file_of, opened
 
@@ -394,3 +395,30 @@ def test_any_frame_comes_back_with_the_same_digest(
     whole = pd.concat([p for p in parts if len(p)] or [frame])
     if kinds(whole) == kinds(frame):  # else pandas itself has made None of NaN, or the like
         assert store.save(whole.set_axis(frame.index)) == ref
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (pd.DataFrame(), Outline(0, (), ())),
+        (
+            pd.DataFrame([[1, True]], columns=["a", "a"]),
+            Outline(1, (("a", "int64"), ("a", "bool")), ()),
+        ),
+        (pd.DataFrame({3: [1]}, index=[7]), Outline(1, (("3", "int64"),), (("", "int64"),))),
+        (pd.RangeIndex(5), Outline(5, (), ())),
+        (
+            pd.Series(pd.array([1, None], dtype="Int64"), name="n"),
+            Outline(2, (("n", "Int64"),), ()),
+        ),
+        (pa.table({"x": ["a"]}), Outline(1, (("x", "string"),), ())),
+        (
+            pd.DataFrame({"t": pd.to_datetime(["2020"]).tz_localize("UTC").as_unit("us")}),
+            Outline(1, (("t", "datetime64[us, UTC]"),), ()),
+        ),
+    ],
+)
+def test_an_outline_is_read_without_the_values(
+    store: Artifacts, value: Any, expected: Outline
+) -> None:
+    assert outline(store.path(store.save(value).digest)) == expected

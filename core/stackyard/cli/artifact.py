@@ -133,11 +133,26 @@ def _show(store: Store, found: Found, args: argparse.Namespace) -> int:
         facts |= {"type": found.ref.type, "format": found.ref.format}
         facts |= {"run_id": found.run_id, "step": found.step, "output": found.output}
     facts["path"] = str(store.artifacts.fetch(found.digest))
+    shape = None
+    if found.ref is not None and found.ref.format == "frame":
+        from stackyard.store.formats.frame import outline
+
+        shape = outline(store.artifacts.path(found.digest))
+        facts["rows"] = shape.rows
+        for part, columns in (("columns", shape.columns), ("index", shape.index)):
+            facts[part] = [{"name": name, "type": dtype} for name, dtype in columns]
     if args.json:
         output.json_document(facts)
         return 0
     facts["size"] = output.size(found.size)
+    if shape is not None:
+        del facts["index"]
+        facts["columns"] = len(shape.columns)
     output.table(list(facts.items()), ("artifact", ""))
+    if shape is not None:
+        output.show()
+        rows = [(f"{name} (index)".strip(), dtype) for name, dtype in shape.index]
+        output.table([*rows, *shape.columns], ("column", "type"))
     for line in _preview(store, found):
         output.show(line)
     return 0

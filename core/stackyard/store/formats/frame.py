@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -68,6 +69,52 @@ class FrameFormat(Format):
         if about.get("format") != _FORMAT:
             raise StoreError(f"{path.name[:12]} is not of format {_FORMAT}")
         return _READERS[about["kind"]](about, reader.get_batch(0), view)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a stored frame says of itself: rows, and columns with their types; no value is read."""
+
+    rows: int
+    columns: tuple[tuple[str, str], ...]
+    index: tuple[tuple[str, str], ...]  # levels of an index that is more than row numbers
+
+
+def outline(path: Path) -> Outline:
+    """Read the outline of a frame's file, without pandas."""
+    pa = need("pyarrow", "frames")
+    with pa.memory_map(str(path)) as memory:
+        reader = pa.ipc.open_file(memory)
+        schema, rows = reader.schema, reader.get_batch(0).num_rows
+    about = json.loads(schema.metadata[_KEY])
+    index = about.get("index", {})
+    descriptors = [*about.get("values", ()), *index.get("levels", ())]
+    descriptors += [{}] * (len(schema) - len(descriptors))
+    types = [_type_name(d, f.type) for d, f in zip(descriptors, schema, strict=True)]
+    count = len(schema) - len(index.get("levels", ()))
+    names = [str(n) if n is not None else "" for n in index.get("names", ())]
+    if "range" in index:
+        names, rows = [], len(range(*index["range"]))
+    return Outline(
+        rows=about.get("rows", rows),
+        columns=tuple(zip(schema.names[:count], types[:count], strict=True)),
+        index=tuple(zip(names, types[count:], strict=True)),
+    )
+
+
+def _type_name(descriptor: Mapping[str, Any], stored: Any) -> str:
+    """A column's type as its library calls it."""
+    kind = descriptor.get("as")
+    if kind == "numpy":
+        import numpy as np
+
+        return str(np.dtype(descriptor["dtype"]).name)
+    if kind == "zoned":
+        return f"datetime64[{descriptor['unit']}, {descriptor['zone']}]"
+    if kind == "string":
+        return "string" if descriptor.get("missing") == "NA" else "str"
+    same = {"categorical": "category", "json": "object", "object": "object", "interval": "interval"}
+    return same.get(str(kind)) or str(descriptor.get("dtype", stored))
 
 
 class _Output:
