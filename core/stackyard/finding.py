@@ -9,16 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stackyard.annotation import imported_names
+from stackyard.errors import suggest
 
 _MARKS = ("stackyard.pipeline", "stackyard.pipeline.pipeline")
 
 
 @dataclass(frozen=True)
 class Found:
-    """``files`` by the name of a pipeline; ``broken`` files with ``line: why`` of each."""
+    """``files`` by the name of a pipeline; ``broken`` files with ``line: why`` of each.
+
+    ``near``: functions that are marked with a name nobody defined and that is nearly ``pipeline``,
+    with file, line and what is written there.
+    """
 
     files: dict[str, list[Path]] = field(default_factory=dict)
     broken: dict[Path, str] = field(default_factory=dict)
+    near: dict[str, tuple[Path, int, str]] = field(default_factory=dict)
 
 
 def find_pipelines(code_roots: Sequence[Path]) -> Found:
@@ -38,6 +44,8 @@ def find_pipelines(code_roots: Sequence[Path]) -> Found:
             continue
         for name in _pipelines(tree):
             found.files.setdefault(name, []).append(file)
+        for name, line, mark in _nearly(tree):
+            found.near[name] = file, line, mark
     return found
 
 
@@ -62,6 +70,18 @@ def _pipelines(tree: ast.Module) -> Iterator[str]:
             call = decorator if isinstance(decorator, ast.Call) else None
             if _dotted(call.func if call else decorator, names) in _MARKS:
                 yield (_named(call) if call else None) or node.name
+
+
+def _nearly(tree: ast.Module) -> Iterator[tuple[str, int, str]]:
+    names = imported_names(tree, "")
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            mark = decorator.func if isinstance(decorator, ast.Call) else decorator
+            word = mark.id if isinstance(mark, ast.Name) else ""
+            if word not in names and suggest(word, ("pipeline",)):
+                yield node.name, mark.lineno, word
 
 
 def _named(call: ast.Call) -> str | None:

@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType, TracebackType
 
-from stackyard.errors import PipelineError, StackyardError
+from stackyard.errors import PipelineError, StackyardError, suggest
 from stackyard.location import said
 
 _active: tuple[Path, ...] = ()
@@ -94,6 +95,10 @@ def _innermost(trace: TracebackType | None, roots: Sequence[Path], root: Path) -
 
 
 def _cure(exc: BaseException, root: Path) -> str:
+    if isinstance(exc, NameError) and exc.name and exc.__traceback__ is not None:
+        *_, (frame, _) = walk_tb(exc.__traceback__)
+        near = suggest(exc.name, [*frame.f_locals, *frame.f_globals, *frame.f_builtins])
+        return f".{near}" if near else ""
     if not isinstance(exc, ModuleNotFoundError):
         return ""
     name = (exc.name or "").partition(".")[0]

@@ -116,6 +116,12 @@ class Project:
             )
         if files:
             return files[0]
+        if name in found.near:
+            file, line, mark = found.near[name]
+            raise PipelineError(
+                f"{self._shown(file)}:{line}: {name!r} is marked @{mark}, which is not defined. "
+                "Write @pipeline, after: from stackyard import pipeline"
+            )
         broken = [f"{self._shown(file)}:{why}" for file, why in found.broken.items()]
         raise PipelineError(
             f"there is no pipeline {name!r}. Pipelines: {self._known()}."

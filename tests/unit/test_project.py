@@ -250,6 +250,19 @@ def test_a_missing_library_says_what_to_do(root: Path) -> None:
     )
 
 
+def test_a_misspelt_mark_is_named_with_its_line(root: Path) -> None:
+    text = FLOW.format(name="second").replace("@pipeline", "@pipelin")
+    line = text.split("\n").index("@pipelin") + 1
+    write(root, "dags/second.py", text)
+    assert refused("second") == (
+        f"dags/second.py:{line}: 'second' is marked @pipelin, which is not defined. "
+        "Write @pipeline, after: from stackyard import pipeline"
+    )
+    assert refused("dags/second.py:second") == (
+        f"dags/second.py:{line}: NameError: name 'pipelin' is not defined. Did you mean 'pipeline'?"
+    )
+
+
 def test_a_pipeline_in_a_file_that_cannot_be_read_is_mentioned(root: Path) -> None:
     write(root, "dags/bad.py", "from stackyard import pipeline\n@pipeline\ndef bad(:\n")
     message = refused("bad")
