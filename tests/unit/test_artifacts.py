@@ -93,6 +93,14 @@ def test_equal_content_is_not_written_again(tmp_path: Path, size: int) -> None:
     assert after.st_ino == before.st_ino
 
 
+def test_small_equal_content_is_not_even_written_beside_it(store: Artifacts) -> None:
+    ref = store.save("x")
+    spool = store.backend.scratch
+    spool.rmdir()
+    assert store.save("x") == ref
+    assert not spool.exists()  # it is made again by whoever writes a file there
+
+
 def test_old_equal_content_is_refreshed(tmp_path: Path) -> None:
     ref = opened(tmp_path).save("same")
     again = opened(tmp_path)

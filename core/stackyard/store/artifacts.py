@@ -183,7 +183,8 @@ class Artifacts:
         key = artifact_key(digest)
         for _ in range(3):  # a damaged or just deleted predecessor may be in the way
             try:
-                known = spool.path is not None and self.backend.exists(key)
+                look = self._local or spool.path is not None  # elsewhere it is a request more
+                known = look and self.backend.exists(key)
                 if not known and self.backend.put_if_absent(key, spool.take()):
                     if self._local:
                         self._note(digest, f"{self.backend.url}/{key}")
