@@ -12,7 +12,6 @@ import typing
 from typing import Any
 
 from stackyard.annotation import NONE, Type, of_class, union
-from stackyard.subclass import is_subclass
 
 # Kinds of numpy's scalars that stand for Python's numbers.
 _NUMPY = {bool: "b", int: "biu", float: "biuf", complex: "biufc"}
@@ -99,6 +98,8 @@ def _class_fits(given: Type, wanted: Type) -> bool:
         return True
     if other is not None and (_structural(other) or other is collections.abc.Hashable):
         return True
+    from stackyard.subclass import is_subclass
+
     related = is_subclass(one or given.name, other or wanted.name)
     if related is False:
         return False
