@@ -230,6 +230,32 @@ def test_table_fits_the_terminal_by_cutting_its_last_column(monkeypatch):
     assert len(output.table_lines(rows, ("step", "why"))[1]) == 67
 
 
+def test_a_narrow_terminal_leaves_out_and_shortens_what_matters_least(monkeypatch):
+    class Terminal:
+        def isatty(self):
+            return True
+
+    def table(wide):
+        monkeypatch.setenv("COLUMNS", str(wide))
+        rows = [("20260101-000000-aaaaaaaa", "2026-01-01 00:00:00", "ada", "w" * 30)]
+        headers = ("run", "started", "by", "why")
+        lines = output.table_lines(rows, headers, Terminal(), drop=("started", "by"))
+        assert max(map(len, lines)) <= wide
+        return lines
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert table(100)[1].endswith("  ada  " + "w" * 30)
+    assert table(80)[0].split() == ["run", "started", "by", "why"]
+    assert table(80)[1].endswith("…")
+    assert table(60)[0].split() == ["run", "by", "why"]
+    assert table(48)[0].split() == ["run", "why"]
+    assert table(40)[1] == "20260101-000000-aaaaaaaa  wwwwwwwwwwwww…"
+    cells = ("*", "https://127.0.0.1:8080/a/b", "x" * 30)
+    lines = output.table_lines([cells], ("", "url", "note"), Terminal(), cut=("url", "note"))
+    assert lines[1] == "*  https://127.0.0.…  xxxxxxxxxxxxxxxx…"
+    assert output.table_lines([cells], ("", "", ""), Terminal(), cut=())[1] == "  ".join(cells)
+
+
 def test_data_cannot_steer_the_terminal(capsys):
     output.table([("a\x1b[2Jb\nc", "é")], ("x", "y"))
     assert "a\\x1b[2Jb\\nc  é\n" in capsys.readouterr().out

@@ -148,7 +148,7 @@ def _show(store: Store, found: Found, args: argparse.Namespace) -> int:
     if shape is not None:
         del facts["index"]
         facts["columns"] = len(shape.columns)
-    output.table(list(facts.items()), ("artifact", ""))
+    output.table(list(facts.items()), ("artifact", ""), cut=())
     if shape is not None:
         output.show()
         rows = [(f"{name} (index)".strip(), dtype) for name, dtype in shape.index]

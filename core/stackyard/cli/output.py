@@ -45,24 +45,38 @@ def show(text: str = "") -> None:
     print(text)
 
 
-def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> None:
-    """Print aligned columns to standard output; a terminal gets colour, a pipe plain lines."""
-    for line in table_lines(rows, headers, sys.stdout):
+def table(
+    rows: Iterable[Sequence[object]],
+    headers: Sequence[str],
+    *,
+    cut: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+) -> None:
+    """Print aligned columns to standard output; a terminal gets colour, a pipe plain lines.
+
+    Where a terminal is too narrow, the columns ``drop`` are left out, the first one first, and the
+    columns ``cut`` (default: the last one) shortened.
+    """
+    for line in table_lines(rows, headers, sys.stdout, cut=cut, drop=drop):
         show(line)
 
 
 def table_lines(
-    rows: Iterable[Sequence[object]], headers: Sequence[str], stream: TextIO | None = None
+    rows: Iterable[Sequence[object]],
+    headers: Sequence[str],
+    stream: TextIO | None = None,
+    *,
+    cut: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
 ) -> list[str]:
-    """The lines of ``table``; coloured if ``stream`` is given and is a terminal.
+    """The lines of ``table``; coloured and made to fit if ``stream`` is given and is a terminal.
 
-    In a terminal the last column is cut where the line would be longer than the terminal is wide.
     A column whose cells are all numbers, durations or sizes is aligned to the right.
     """
-    cells = [[plain("" if cell is None else str(cell)) for cell in row] for row in rows]
-    lines = [list(headers), *cells]
+    lines = [[plain("" if c is None else str(c)) for c in row] for row in [headers, *rows]]
     if stream is not None and stream.isatty() and headers:
-        _fit(lines)
+        lines = _fit(lines, cut, drop)
+    headers, cells = lines[0], lines[1:]
     widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
     right = [_numeric([row[i] for row in cells]) for i in range(len(headers))]
     made = []
@@ -161,15 +175,35 @@ def lively(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _fit(lines: list[list[str]]) -> None:
-    """Cut the last column to what is left of the terminal's width, but not below 20 characters."""
+def _fit(lines: list[list[str]], cut: Sequence[str] | None, drop: Sequence[str]) -> list[list[str]]:
+    """Leave out and shorten columns until the lines are no longer than the terminal is wide.
+
+    A column is left out before others keep less than 20 characters; none is cut below 10.
+    """
     import shutil
 
-    others = sum(max(len(line[i]) for line in lines) + 2 for i in range(len(lines[0]) - 1))
-    left = max(shutil.get_terminal_size().columns - others, 20)
-    for line in lines:
-        if len(line[-1]) > left:
-            line[-1] = f"{line[-1][: left - 1]}…"
+    wide = shutil.get_terminal_size().columns
+
+    def widths(most: int) -> list[int]:
+        """How wide the columns are if those that may be cut have ``most`` characters."""
+        own = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        last = len(own) - 1
+        may = [i == last if cut is None else h in cut for i, h in enumerate(lines[0])]
+        return [min(w, most) if m else w for w, m in zip(own, may, strict=True)]
+
+    def fits(most: int) -> bool:
+        return sum(widths(most)) + 2 * (len(lines[0]) - 1) <= wide
+
+    for name in drop:
+        if not fits(20):
+            gone = lines[0].index(name)
+            lines = [[*line[:gone], *line[gone + 1 :]] for line in lines]
+    found = widths(next((n for n in range(wide, 10, -1) if fits(n)), 10))
+    return [[_cut(c, w) for c, w in zip(line, found, strict=True)] for line in lines]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _numeric(cells: Sequence[str]) -> bool:

@@ -47,7 +47,7 @@ def _list(args: argparse.Namespace) -> int:
         (p.name, p.distribution.version, _offers(p), output.seconds(p.seconds))
         for p in found.loaded
     ]
-    output.table(rows, ("plugin", "version", "offers", "import"))
+    output.table(rows, ("plugin", "version", "offers", "import"), cut=("offers",))
     for broken in found.broken:
         output.warn(f"plugin {broken} is broken and not used: {broken.reason}")
     for line in _duplicates(found):

@@ -104,7 +104,7 @@ def _list(project: Project, store: Store, args: argparse.Namespace) -> int:
         output.json_document({"store": store.url, "runs": rows})
     elif rows:
         headers = ("run", "pipeline", "stack", "status", "started", "time", "by", "why")
-        output.table([_row(row) for row in rows], headers)
+        output.table([_row(row) for row in rows], headers, drop=("started", "by", "stack"))
     else:
         output.say(nothing)
     return 0
@@ -196,7 +196,8 @@ def _tell(report: RunReport) -> None:
         )
         took = "" if last.status == "cached" else output.seconds(last.seconds)
         rows.append((step.step.name, step.status, last.attempt, took, made, last.error or last.why))
-    output.table(rows, ("step", "status", "attempt", "time", "outputs", "why"))
+    headers = ("step", "status", "attempt", "time", "outputs", "why")
+    output.table(rows, headers, drop=("outputs", "attempt"))
     for step in report.steps:
         if step.status == "failed" and step.last is not None:
             lines = [*step.tail, *(step.last.traceback or "").splitlines()][-20:]

@@ -104,7 +104,8 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         output.json_document({"stacks": rows, "used": used, "because": why})
         return 0
-    output.table([_list_row(r) for r in rows], ("", "stack", "components", "description"))
+    headers = ("", "stack", "components", "description")
+    output.table([_list_row(r) for r in rows], headers, cut=headers[2:])
     if used not in names:
         output.warn(f"the stack to use is {used!r} ({why}), and there is no stacks/{used}.yaml")
     return 0
@@ -129,7 +130,7 @@ def _show(args: argparse.Namespace) -> int:
             output.json_document({"name": profile.name, "files": profile.files, "values": rows})
             return 0
         shown = [(r["path"], stack_views.text(r["value"]), r["origin"]) for r in rows]
-        output.table(shown, ("key", "value", "from"))
+        output.table(shown, ("key", "value", "from"), cut=("value",))
         return 0
     plain = stack_views.tree(profile)
     if args.json:
@@ -177,7 +178,7 @@ def _diff(args: argparse.Namespace) -> int:
         output.show(f"{first.name} and {second.name} say the same")
         return 0
     shown = [(r["path"], stack_views.side(r["first"]), stack_views.side(r["second"])) for r in rows]
-    output.table(shown, ("key", first.name, second.name))
+    output.table(shown, ("key", first.name, second.name), cut=(first.name, second.name))
     return 0
 
 
