@@ -29,6 +29,7 @@ from stackyard.store.records import ArtifactRef, AttemptRecord, host_name
 
 if TYPE_CHECKING:
     from stackyard.annotation import Type
+    from stackyard.output_file import FileCapture
     from stackyard.pipeline import StepFunction
     from stackyard.runner import Runner
     from stackyard.signature import Signature
@@ -120,11 +121,13 @@ def find_function(target: str) -> StepFunction[..., Any]:
     return found
 
 
-def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> AttemptRecord:
+def execute(
+    runner: Runner, attempt: Attempt, capture: Capture | FileCapture | None = None
+) -> AttemptRecord:
     """Make ``attempt`` in this process and write its record.
 
     A step that raises gives a record with status ``failed``; KeyboardInterrupt passes through and
-    leaves no record. ``through``: its output also goes to standard error.
+    leaves no record. ``capture``: how its output is kept, where the process runs nothing else.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -145,7 +148,7 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
     outputs: dict[str, ArtifactRef] = {}
     error = trace = None
     wrong: Exception | SystemExit | None = None
-    capture = Capture(through=through)
+    capture = capture or Capture(through=False)
     try:
         with capture:
             try:

@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(name: str) -> int:
     from stackyard.execute import execute, failed
+    from stackyard.output_file import task_capture
 
     runner = _runner()
     step = runner.graph.step(name)
@@ -84,7 +85,7 @@ def _run(name: str) -> int:
             os._exit(1)
 
         signal.signal(signal.SIGTERM, stopped)
-        record = execute(runner, attempt, through=True)
+        record = execute(runner, attempt, task_capture(runner.store.backend.scratch))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     print(f"{name}: {record.status} ({record.why})", file=sys.stderr)
     if record.status == "failed":
