@@ -104,7 +104,7 @@ def known_before(flights: pd.DataFrame) -> pd.DataFrame:
         {
             "hour": flights["sched_dep_time"] // 100,
             "minute": flights["sched_dep_time"] % 100,
-            "weekday": day.dt.weekday.astype("int64"),
+            "weekday": day.dt.day_of_week.astype("int64"),
             "distance": flights["distance"],
         }
     )

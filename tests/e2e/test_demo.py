@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stackyard.cli.demo import FILES
@@ -28,6 +31,17 @@ def demo(folder: Path, *options: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def test_the_pipeline_uses_nothing_that_pandas_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "dags"))
+    known_before = importlib.import_module("flight_delays").known_before
+    days = pd.DataFrame({"year": 2013, "month": 1, "day": [6, 7], "sched_dep_time": 1730})
+    flights = days.assign(distance=100, arr_delay=0.0, carrier="UA", origin="EWR", dest="BOS")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        known = known_before(flights)
+    assert known["weekday"].tolist() == [6, 0]  # a Sunday, a Monday
 
 
 def test_the_demo_without_airflow(tmp_path: Path) -> None:
