@@ -17,7 +17,7 @@ from stackyard.graph import Graph, Step, sources
 WIDTH, HEIGHT = 172, 46  # of a node
 ACROSS, ALONG = 28, 52  # free space between nodes of a layer, and between layers
 POINT = 24  # room in a layer for an edge that passes through it
-WIDE = 6  # layers up to which the graph runs from left to right, else downward
+WIDE = 5  # layers that fit beside each other on the page; a longer graph runs downward
 SWEEPS = 8
 LETTERS = 19  # of a name that fit into a node
 
@@ -42,7 +42,7 @@ def draw(graph: Graph, status: Mapping[str, str], remark: Mapping[str, str]) -> 
         remark: the second line in each node.
     """
     places, chains = _layers(graph.steps)
-    downward = max((p.layer for p in places), default=0) >= WIDE
+    downward = max((p.layer for p in places), default=0) >= WIDE  # layers count from 0
     span, step = (WIDTH, HEIGHT) if downward else (HEIGHT, WIDTH)
     layers: list[list[_Place]] = [[] for _ in range(max((p.layer for p in places), default=0) + 1)]
     for place in places:

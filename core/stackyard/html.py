@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -140,7 +141,7 @@ def _step(report: StepReport) -> str:
     step, last = report.step, report.last
     why = last.why if last is not None else ""
     opened = " open" if report.status == "failed" else ""
-    body = [f"<p>{escape(step.doc)}</p>"] if step.doc else []
+    body = [f"<p>{_prose(step.doc)}</p>"] if step.doc else []
     if last is None:
         body.append(f'<p class="dim">after {escape(", ".join(step.upstream)) or "nothing"}</p>')
     else:
@@ -271,6 +272,11 @@ def _badge(status: str) -> str:
 
 def _code(text: str) -> str:
     return f"<code>{escape(text)}</code>"
+
+
+def _prose(text: str) -> str:
+    """A docstring; what stands between backticks is code."""
+    return re.sub(r"(`+)([^`]+)\1", r"<code>\2</code>", escape(text))
 
 
 def _text(value: object) -> str:

@@ -75,6 +75,16 @@ def test_everything_that_is_known_is_there(store):
     assert ("a", "href", "http://127.0.0.1:5000/#/runs/7") in page.attributes
 
 
+def test_code_in_a_docstring_is_shown_as_code(store):
+    run = history.run_record(1)
+    doc = "Read ``period`` and `a<b`, and ``no end."
+    graph = {**run.graph, "steps": [{**s, "doc": doc} for s in run.graph["steps"]]}
+    run = history.run_record(1, graph=graph)
+    store.records.start(run)
+    text = render(read_report(store, run.run_id))
+    assert "<p>Read <code>period</code> and <code>a&lt;b</code>, and ``no end.</p>" in text
+
+
 def test_nothing_is_loaded_and_nothing_runs(store):
     run = history.failed_run(store)
     text = render(read_report(store, run.run_id))
@@ -188,6 +198,14 @@ def test_nodes_do_not_overlap_and_follow_their_inputs(edges):
             assert found[up][along + 2] < found[name][along]
     assert svg.count("<path class=") == sum(map(len, edges.values()))
     assert svg == draw(make_graph(edges), {}, {})
+
+
+@pytest.mark.parametrize("length", [5, 6, 7, 20])
+def test_a_chain_is_no_wider_than_the_page(length):
+    svg = draw(make_graph({f"s{i}": [f"s{i - 1}"] if i else [] for i in range(length)}), {}, {})
+    wide, high = re.findall(r' (?:width|height)="(\d+)"', svg)[:2]
+    assert int(wide) <= 1180 - 2 * 24  # what the page's style leaves
+    assert (int(high) > int(wide)) == (length > 5)
 
 
 def test_a_graph_without_crossings_is_drawn_without():
