@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 from moto.s3.responses import S3Response
 
 from stackyard.errors import ArtifactNotFound, StoreError
@@ -48,6 +49,42 @@ def test_a_digest_named_object_is_downloaded_once(
     with pytest.raises(ArtifactNotFound):
         other.path(KEY)
     assert [p for p in (tmp_path / "other").rglob("*") if p.is_file() and p != log] == []
+
+
+def test_hashing_reads_the_store_and_not_the_cache(backend: Backend, s3_url: str) -> None:
+    backend.put_if_absent(KEY, b"bytes")
+    assert backend.hashed(KEY) == (5, blake3(b"bytes").hexdigest())
+    backend._fs.pipe_file(f"{s3_url}/{KEY}", b"other")  # type: ignore[attr-defined]
+    assert backend.hashed(KEY) == (5, blake3(b"other").hexdigest())
+    backend._fs.pipe_file(f"{s3_url}/{KEY}", b"")  # type: ignore[attr-defined]
+    assert backend.hashed(KEY) == (0, blake3(b"").hexdigest())
+    backend.delete(KEY)
+    with pytest.raises(ArtifactNotFound):
+        backend.hashed(KEY)
+
+
+def test_hashing_holds_a_few_blocks_and_not_the_object(
+    backend: Backend, s3_url: str, tmp_path: Path
+) -> None:
+    data = bytes(range(256)) * (1 << 19)  # 128 MB
+    backend.put_if_absent(KEY, data)
+    code = """if True:
+        import sys, tracemalloc
+        from pathlib import Path
+        from stackyard.store.backend import open_backend
+        backend = open_backend(sys.argv[1], cache_dir=Path(sys.argv[2]))
+        backend.exists(sys.argv[3])
+        tracemalloc.start()
+        size, digest = backend.hashed(sys.argv[3])
+        print(size, digest, tracemalloc.get_traced_memory()[1])
+    """
+    command = [sys.executable, "-c", code, s3_url, str(tmp_path / "other"), KEY]
+    size, digest, peak = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert (int(size), digest) == (len(data), blake3(data).hexdigest())
+    assert int(peak) < 80 * 2**20, f"{int(peak) / 2**20:.0f} MB"
+    assert [p for p in (tmp_path / "other").rglob("*") if p.is_file()] == []
 
 
 @pytest.mark.parametrize("as_file", [True, False])

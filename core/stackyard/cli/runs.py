@@ -226,10 +226,20 @@ def _diff(project: Project, store: Store, args: argparse.Namespace) -> int:
 
 
 def _verify(project: Project, store: Store, args: argparse.Namespace) -> int:
-    from stackyard.store.verify import verify
+    from stackyard.cli.services import Notes
+    from stackyard.store.verify import Verified, verify
 
     run_id = store.records.find(args.run_id)
-    found = verify(store, run_id)
+    done: list[Verified] = []
+
+    with Notes("reading the records") as notes:
+
+        def watch(one: Verified) -> None:
+            done.append(one)
+            total = output.size(sum(f.size for f in done))
+            notes(f"verifying ({one.role}; {len(done)} artifacts, {total})")
+
+        found = verify(store, run_id, watch)
     bad = [one for one in found if one.state != "sound"]
     if args.json:
         output.json_document({"run_id": run_id, "sound": not bad, "artifacts": found})

@@ -71,7 +71,8 @@ class Notes:
 
     EVERY = 10.0
 
-    def __init__(self) -> None:
+    def __init__(self, first: str = "looking at the services") -> None:
+        self._first = first
         self._status: Any = None
         self._told = 0.0
         self._topic = ""
@@ -92,7 +93,7 @@ class Notes:
         if output.lively(sys.stderr):
             from rich.console import Console
 
-            self._status = Console(stderr=True, highlight=False).status("looking at the services")
+            self._status = Console(stderr=True, highlight=False).status(self._first)
             self._status.start()
         return self
 

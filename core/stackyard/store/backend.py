@@ -70,6 +70,13 @@ class Backend(Protocol):
     def size(self, key: str) -> int:
         """Bytes of the object; raises ArtifactNotFound."""
 
+    def hashed(self, key: str) -> tuple[int, str]:
+        """Bytes and BLAKE3 of the store's own object, read whole and not from any cache.
+
+        Raises:
+            ArtifactNotFound: there is no such object.
+        """
+
     def modified(self, key: str) -> float:
         """When the object was written or refreshed, seconds since the epoch."""
 

@@ -115,6 +115,13 @@ class LocalBackend:
         """Bytes of the object; raises ArtifactNotFound."""
         return self._stat(key).st_size
 
+    def hashed(self, key: str) -> tuple[int, str]:
+        """Bytes and BLAKE3 of the object; raises ArtifactNotFound."""
+        from stackyard.store.spool import hash_file
+
+        size = self.size(key)
+        return size, hash_file(self.path(key), size)
+
     def modified(self, key: str) -> float:
         """When the object was written or refreshed; raises ArtifactNotFound."""
         return self._stat(key).st_mtime

@@ -26,6 +26,7 @@ from stackyard.store.placing import unlink
 from stackyard.store.remote_access import S3, error_code, file_system
 
 T = TypeVar("T")
+BLOCK = 1 << 23  # bytes asked for at once of an object that is hashed
 
 
 class FsspecBackend:
@@ -101,6 +102,23 @@ class FsspecBackend:
         """Bytes of the object; raises ArtifactNotFound."""
         name = self._name(check_key(key))
         return int(self._call("read", key, lambda: self._fs.info(name)["size"]))
+
+    def hashed(self, key: str) -> tuple[int, str]:
+        """Bytes and BLAKE3 of the object, a block at a time; raises ArtifactNotFound."""
+        import blake3
+
+        name, found, size = self._name(check_key(key)), blake3.blake3(), 0
+
+        def read() -> None:
+            nonlocal size
+            with self._fs.open(name, "rb", block_size=BLOCK) as file:
+                while block := file.read(BLOCK):
+                    found.update(block)
+                    size += len(block)
+
+        self._check()
+        self._call("read", key, read)
+        return size, found.hexdigest()
 
     def modified(self, key: str) -> float:
         """When the object was written or refreshed; raises ArtifactNotFound."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError
+from stackyard.errors import ArtifactNotFound, StoreError
 from stackyard.store.backend import artifact_key
 from stackyard.store.records import AttemptRecord
-from stackyard.store.spool import hash_file
 from stackyard.store.store import Store
 
 State: TypeAlias = Literal["sound", "missing", "damaged"]
@@ -26,8 +25,13 @@ class Verified:
     made_by: str = ""
 
 
-def verify(store: Store, run_id: str) -> list[Verified]:
+def verify(
+    store: Store, run_id: str, watch: Callable[[Verified], None] = lambda one: None
+) -> list[Verified]:
     """Hash every artifact that a run made, read or logged, whatever was verified before.
+
+    A service's own checksum would not do: it is of what arrived, in an algorithm of its own.
+    ``watch`` is told of each as soon as it was hashed.
 
     Raises:
         ArtifactNotFound: the store has no such run.
@@ -40,11 +44,18 @@ def verify(store: Store, run_id: str) -> list[Verified]:
         for digest, role in _artifacts(attempt):
             maker = attempt.reused.run_id if attempt.reused is not None else run_id
             roles.setdefault(digest, (role, maker))
-    found = {d: _check(store, d, role, maker) for d, (role, maker) in roles.items()}
+    found: dict[str, Verified] = {}
+
+    def check(digest: str, role: str, maker: str) -> None:
+        found[digest] = _check(store, digest, role, maker)
+        watch(found[digest])
+
+    for digest, (role, maker) in roles.items():
+        check(digest, role, maker)
     for digest, one in list(found.items()):
         if one.state == "sound":
             for part in sorted(_parts(store, digest) - found.keys()):
-                found[part] = _check(store, part, f"part of {one.role}", one.made_by)
+                check(part, f"part of {one.role}", one.made_by)
     return list(found.values())
 
 
@@ -62,29 +73,12 @@ def _artifacts(attempt: AttemptRecord) -> Iterator[tuple[str, str]]:
 
 def _check(store: Store, digest: str, role: str, maker: str) -> Verified:
     try:
-        size = _hash(store, digest)
+        size, actual = store.backend.hashed(artifact_key(digest))
     except ArtifactNotFound:
         return Verified(digest, role, "missing", made_by=maker)
-    except DigestMismatch:
+    if actual != digest:
         return Verified(digest, role, "damaged", made_by=maker)
     return Verified(digest, role, "sound", size, maker)
-
-
-def _hash(store: Store, digest: str) -> int:
-    """Hash the store's own object, not a copy in the cache; return its size."""
-    backend = store.backend
-    key = artifact_key(digest)
-    if "://" in backend.url:
-        import blake3
-
-        data = backend.get(key)
-        size, actual = len(data), blake3.blake3(data).hexdigest()
-    else:
-        size = backend.size(key)
-        actual = hash_file(backend.path(key), size)
-    if actual != digest:
-        raise DigestMismatch(f"artifact {digest[:12]} holds other bytes than were written")
-    return size
 
 
 def _parts(store: Store, digest: str) -> set[str]:
