@@ -133,6 +133,9 @@ def test_check_and_doctor_name_the_library_that_the_store_needs(
 ) -> None:
     (tmp_path / "stacks" / "far.yaml").write_text(f"store: s3://acme/x\n{LOCAL}")
     assert shell("stack", "check", "far") == 0, shell.err
+    (tmp_path / "stacks" / "typo.yaml").write_text(f"store: s33://acme/x\n{LOCAL}")
+    assert shell("stack", "check", "typo") == 2
+    assert "stacks/typo.yaml:1:8 store s33://acme/x: Protocol not known: s33. Use " in shell.err
     monkeypatch.setitem(sys.modules, "s3fs", None)
     lacking = "store s3://acme/x needs s3fs, which is not installed. Cure: pip install "
     assert shell("stack", "check", "far") == 2

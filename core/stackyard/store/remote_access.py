@@ -12,29 +12,36 @@ S3 = {"s3", "s3a"}
 
 
 def missing(url: str) -> str:
-    """What is not installed here and ``url`` needs, with the cure; empty where nothing is.
+    """What ``url`` needs and there is not, with the cure: a library, or any for its protocol.
 
-    Imports none of the libraries that fsspec hands over to.
+    Empty where nothing is missing. Imports none of the libraries that fsspec hands over to.
     """
     protocol = url.partition("://")[0]
     library = _library(protocol)
     if library is None:
         return ""
+    if not library:
+        return (
+            f"store {url}: Protocol not known: {protocol}. Use a folder or a URL such as "
+            "s3://bucket/path"
+        )
     wanted = "'stackyard[s3]'" if protocol in S3 else library
     return f"store {url} needs {library}, which is not installed. Cure: pip install {wanted}"
 
 
 def _library(protocol: str) -> str | None:
-    """The module behind a protocol, if it is not there."""
+    """The module behind a protocol if it is not there, empty if nobody knows of one."""
     from importlib.util import find_spec
 
     try:
-        from fsspec.registry import known_implementations
+        from fsspec.registry import known_implementations, registry
     except ImportError:
         return "fsspec"
+    if protocol in registry or "::" in protocol:
+        return None
     target: str = known_implementations.get(protocol, {}).get("class", "")
     module = target.partition(".")[0]
-    return module if module and find_spec(module) is None else None
+    return None if module and find_spec(module) is not None else module
 
 
 def file_system(url: str, protocol: str) -> tuple[Any, str]:
