@@ -42,7 +42,8 @@ def examine(
         option: the stack that was asked for, None for the chosen one.
         deadline: seconds for each component.
     """
-    from stackyard.profile import load_profile, why_chosen
+    from stackyard.choice import why_chosen
+    from stackyard.profile import load_profile
     from stackyard.stack import Stack
 
     yield from _installed()

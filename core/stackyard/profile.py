@@ -14,21 +14,16 @@ from stackyard.choice import (
     LEAST,
     STACK_NAME,
     check_stack_name,
-    chosen,
     list_profiles,
-    use,
-    why_chosen,
 )
 from stackyard.errors import ConfigError, UsageError, suggest
 from stackyard.graph import NAME
 from stackyard.merge import merge, without_nulls
 from stackyard.references import Template, expand, resolve
 from stackyard.specs import (
-    UNSET,
     ComponentSpec,
     PipelineSection,
     ResourceSpec,
-    Unset,
     check_keys,
     check_name,
     mapping,
@@ -38,11 +33,6 @@ from stackyard.specs import (
 )
 from stackyard.tree import Node, Place, Route, kind_of
 from stackyard.yaml_source import read
-
-__all__ = [
-    "UNSET", "ComponentSpec", "PipelineSection", "Profile", "ResourceSpec", "Unset", "build",
-    "chosen", "component_name", "list_profiles", "load_profile", "use", "why_chosen",
-]  # fmt: skip
 
 if TYPE_CHECKING:
     from stackyard.components.orchestrator import PipelineSettings

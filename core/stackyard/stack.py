@@ -11,14 +11,9 @@ from stackyard import plugins, registry
 from stackyard.as_json import as_json
 from stackyard.components.base import Claims, Component, Context, Journal, actor
 from stackyard.errors import ConfigError, PluginError, SecretError, suggest
-from stackyard.profile import (
-    ComponentSpec,
-    Profile,
-    ResourceSpec,
-    component_name,
-    load_profile,
-)
+from stackyard.profile import Profile, component_name, load_profile
 from stackyard.references import resolve
+from stackyard.specs import ComponentSpec, ResourceSpec
 
 if TYPE_CHECKING:
     from stackyard.flavors import Flavor

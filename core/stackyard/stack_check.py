@@ -9,8 +9,8 @@ from stackyard import configuration
 from stackyard.components.orchestrator import PipelineSettings
 from stackyard.errors import ConfigError, PluginError, SecretError, StackyardError, suggest
 from stackyard.graph import Graph, Injection
-from stackyard.profile import ComponentSpec, ResourceSpec
 from stackyard.references import unset
+from stackyard.specs import ComponentSpec, ResourceSpec
 from stackyard.stack import Stack
 from stackyard.tree import Node
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from stackyard.choice import chosen, list_profiles, use
 from stackyard.errors import ConfigError, SecretError
 from stackyard.graph import Graph, Param, Step, StepOptions
-from stackyard.profile import UNSET, chosen, list_profiles, load_profile, use
+from stackyard.profile import load_profile
+from stackyard.specs import UNSET
 from tests.unit.stack_files import LOCAL, profile, project
 
 BASE = """

@@ -53,7 +53,7 @@ def age(text: str) -> float:
 
 def open_project_stack(option: str | None) -> tuple[Project, Stack]:
     """The project around the current folder, and the stack that ``--stack`` or a default names."""
-    from stackyard.profile import chosen
+    from stackyard.choice import chosen
     from stackyard.project import find_project
     from stackyard.stack import open_stack
 

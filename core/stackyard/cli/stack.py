@@ -68,8 +68,9 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 
 
 def _profile(args: argparse.Namespace) -> tuple[Project, Profile]:
+    from stackyard.choice import chosen
     from stackyard.errors import UsageError
-    from stackyard.profile import chosen, load_profile
+    from stackyard.profile import load_profile
     from stackyard.project import find_project
 
     if args.name and args.stack and args.name != args.stack:
@@ -79,9 +80,9 @@ def _profile(args: argparse.Namespace) -> tuple[Project, Profile]:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from stackyard.choice import LEAST
+    from stackyard.choice import LEAST, list_profiles, why_chosen
     from stackyard.errors import ConfigError, UsageError
-    from stackyard.profile import list_profiles, load_profile, why_chosen
+    from stackyard.profile import load_profile
     from stackyard.project import find_project
 
     project = find_project()
@@ -185,7 +186,8 @@ def _diff(args: argparse.Namespace) -> int:
 def _use(args: argparse.Namespace) -> int:
     import os
 
-    from stackyard.profile import load_profile, use
+    from stackyard.choice import use
+    from stackyard.profile import load_profile
     from stackyard.project import find_project
 
     project = find_project()
