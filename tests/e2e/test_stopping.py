@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -114,6 +115,32 @@ def test_a_stopped_run_is_cancelled_and_goes_on_later(
     statuses = [s["status"] for s in resumed["steps"]]
     assert statuses == ["cached", "succeeded", "succeeded"]
     assert (marks / "first").read_text() == "x"
+
+
+def test_ctrl_c_is_answered_before_the_step_has_ended(place: Place, marks: Path) -> None:
+    stubborn = (
+        STEPS.replace('linger("go")', 'tidy_up("go")')
+        + """
+    def tidy_up(go_on: str) -> None:
+        try:
+            linger(go_on)
+        finally:
+            linger("let go")
+    """
+    )
+    place.write("dags/steps.py", stubborn)
+    with started(place, "run", "dags/steps.py:here", env={"MARKS": str(marks)}) as process:
+        number(marks / "step")
+        process.send_signal(signal.SIGINT)
+        deadline = threading.Timer(30, (marks / "let go").touch)
+        deadline.start()
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        assert any(line.startswith("stopping; Ctrl-C again") for line in lines)
+        assert not (marks / "let go").exists()
+        deadline.cancel()
+        (marks / "let go").touch()
+        assert "cancelled in " in process.communicate(timeout=30)[1]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

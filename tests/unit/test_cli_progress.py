@@ -104,16 +104,28 @@ def test_what_was_running_when_the_run_ended_was_interrupted(monkeypatch):
 
 
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
-def test_stopping_is_told_once_and_at_once(monkeypatch, term):
+def test_stopping_is_told_while_a_step_captures_standard_error(monkeypatch, term):
+    from stackyard.capture import Capture
+
     terminal = Terminal()
     monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr(sys, "stderr", terminal)
-    with open_progress(["train", "score"]) as watch:
-        for step in ("train", "score"):
-            watch(StepEvent(step, "running"))
-        for step in ("train", "score"):
-            watch(StepEvent(step, "interrupted"))
-        assert terminal.getvalue().count("stopping; Ctrl-C again leaves at once") == 1
+    with open_progress(["train"]) as watch:
+        watch(StepEvent("train", "running"))
+        with Capture(through=False) as capture:
+            watch.stopping()
+            end = time.monotonic() + 10
+            while "stopping; Ctrl-C again" not in terminal.getvalue() and time.monotonic() < end:
+                time.sleep(0.02)
+        assert "stopping; Ctrl-C again leaves at once" in terminal.getvalue()
+        watch(StepEvent("train", "interrupted"))
+    assert capture.text == ""
+    text = terminal.getvalue()
+    if term == "dumb":
+        assert text.splitlines()[1:] == ["train  interrupted"]
+    else:
+        assert "stopping" not in text[text.rindex("train") :]  # the last picture
 
 
 def test_no_color_switches_off_colour_and_nothing_else(monkeypatch):

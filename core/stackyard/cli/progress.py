@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,6 +33,9 @@ class Progress(Protocol):
 
     def __call__(self, event: StepEvent) -> None:
         """Take note of one change."""
+
+    def stopping(self) -> None:
+        """Say, once, that the run is being stopped; called by a signal's handler."""
 
     def __enter__(self) -> Progress: ...
 
@@ -68,12 +72,18 @@ class LineView:
     def __init__(self, steps: Sequence[str] = (), *, why: bool = False) -> None:
         self._why = why
         self._width = max((len(name) for name in steps), default=0)
+        self._stream = sys.stderr  # while a step runs, sys.stderr is what captures its output
         self._stopping = False
 
-    def __call__(self, event: StepEvent) -> None:
-        if event.status == "interrupted" and not self._stopping:
+    def stopping(self) -> None:
+        if not self._stopping:
             self._stopping = True
-            say(STOPPING)
+            with suppress(RuntimeError):  # the signal came in the midst of such a line
+                print(STOPPING, file=self._stream, flush=True)
+
+    def __call__(self, event: StepEvent) -> None:
+        if event.status == "interrupted":
+            self.stopping()
         if event.status in ENDED or event.status == "retrying":
             say(step_line(event, self._width, why=self._why))
             for line in event.log:
@@ -96,10 +106,12 @@ class LiveView:
         self._live: Any = None
         self._over = self._stopping = False
 
+    def stopping(self) -> None:
+        self._stopping = True  # the next picture says it
+
     def __call__(self, event: StepEvent) -> None:
-        if event.status == "interrupted" and not self._stopping:
-            self._stopping = True
-            say(STOPPING)
+        if event.status == "interrupted":
+            self.stopping()
         before = self._events.get(event.step)
         if event.status == "running" and (before is None or before.status != "running"):
             self._began[event.step] = time.monotonic()
@@ -132,6 +144,7 @@ class LiveView:
                     say(f"    {plain(line)}")
 
     def _render(self) -> Any:
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
@@ -159,7 +172,7 @@ class LiveView:
                     overflow="ellipsis",
                 ),
             )
-        return grid
+        return Group(grid, Text(STOPPING)) if self._stopping and not self._over else grid
 
     def _seconds(self, name: str, event: StepEvent | None) -> str:
         if event is not None and event.status == "running" and name in self._began:

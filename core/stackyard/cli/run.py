@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stackyard.cli import output
@@ -13,6 +15,9 @@ from stackyard.cli.progress import ENDED
 from stackyard.errors import UsageError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
+    from stackyard.cli.progress import Progress
     from stackyard.project import Project
     from stackyard.summary import RunSummary
 
@@ -55,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     reference, stack = _asked(project, args)
     pipeline = project.load(reference)
     names = [args.only] if args.only else [step.name for step in pipeline.graph().steps]
-    with open_progress(names, why=args.explain) as watch:
+    with open_progress(names, why=args.explain) as watch, _answered(watch):
         made = start(
             project,
             pipeline,
@@ -70,6 +75,29 @@ def run(args: argparse.Namespace) -> int:
         output.json_document(made.summary.to_json())
     tell(made.summary, reference)
     return made.summary.exit_code
+
+
+@contextmanager
+def _answered(watch: Progress) -> Iterator[None]:
+    """Within it, what stops the run is answered at once: a step may take its time to end."""
+    import signal
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {n: h for n in numbers if callable(h := signal.getsignal(n))}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        watch.stopping()
+        before[signal.Signals(number)](number, frame)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def tell(summary: RunSummary, reference: str) -> None:
@@ -94,7 +122,7 @@ def tell(summary: RunSummary, reference: str) -> None:
 
 def _asked(project: Project, args: argparse.Namespace) -> tuple[str, str]:
     """The pipeline and the stack; a run that is resumed answers for what is not given."""
-    from stackyard.profile import chosen
+    from stackyard.choice import chosen
     from stackyard.stack import open_stack
 
     stack = chosen(project, args.stack)
