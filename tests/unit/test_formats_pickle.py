@@ -127,3 +127,18 @@ def test_two_formats_of_one_name_are_refused() -> None:
     other = ArtifactFormat(first.name, ("x.Y",), "acme:Z")
     with pytest.raises(PluginError, match=r"offered twice.*acme:Z"):
         FormatRegistry([first, other])
+
+
+@pytest.mark.parametrize("body", ["raise ValueError('a\\nb')", "import sys; sys.exit(3)", ""])
+def test_a_format_whose_module_fails_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    name = f"failing_format_{len(body)}"
+    (tmp_path / f"{name}.py").write_text(body)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = FormatRegistry([ArtifactFormat("failing", ("x.Y",), f"{name}:Outer.Format")])
+    with pytest.raises(PluginError) as error:
+        registry.named("failing")
+    said = str(error.value)
+    assert said.startswith(f"artifact format 'failing': importing {name}:Outer.Format failed: ")
+    assert "\n" not in said

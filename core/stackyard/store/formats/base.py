@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -168,10 +169,13 @@ def dotted_name(cls: type) -> str:
 def _construct(descriptor: ArtifactFormat) -> Format:
     module, _, name = descriptor.target.partition(":")
     try:
-        made: Format = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError) as exc:
+        made: Format = attrgetter(name)(importlib.import_module(module))()
+    except (Exception, SystemExit) as exc:  # another's module may raise anything
+        from stackyard.location import said
+
         raise PluginError(
-            f"artifact format {descriptor.name!r}: cannot load {descriptor.target} ({exc})"
+            f"artifact format {descriptor.name!r}: importing {descriptor.target} failed: "
+            f"{said(exc)}"
         ) from exc
     return made
 
