@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from tests.docs.pages import (
     environment,
     merged,
 )
+from tests.ports import free_port
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
 README = ROOT / "README.md"
@@ -34,15 +34,9 @@ NOTEBOOK = DOCS / "how-to" / "use-in-a-notebook.md"
 HOW_TO = sorted(set((DOCS / "how-to").glob("*.md")) - {S3, NOTEBOOK})
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def follow(path: Path, reader: Reader, *, slow: bool) -> None:
     """Follow a page in the reader's folder, and leave no service behind."""
-    reader.swaps |= {"8080": free_port(), "5001": free_port()}
+    reader.swaps |= {"8080": str(free_port()), "5001": str(free_port())}
     try:
         reader.follow(blocks(path), slow=slow)
     finally:
@@ -149,7 +143,7 @@ def test_the_readme(tmp_path: Path) -> None:
     begin = text.index("## A pipeline")
     page = [b for b in blocks(README) if b.line > begin and b.language == "sh"]
     assert page
-    reader = Reader(tmp_path, {"STACKYARD_AIRFLOW_PORT": free_port()})
+    reader = Reader(tmp_path, {"STACKYARD_AIRFLOW_PORT": str(free_port())})
     try:
         reader.follow(page, slow=True)
     finally:

@@ -8,10 +8,13 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.e2e.background import until
 from tests.e2e.conftest import Place, environment
 
 CHAIN = """
@@ -72,6 +75,17 @@ def digests(document: dict[str, object]) -> dict[str, str]:
     return {f"{s['name']}.{o}": d["digest"] for s in steps for o, d in s["outputs"].items()}
 
 
+def workers(place: Place) -> list[int]:
+    """Workers of runs of the project that still live."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if "stackyard.worker" in words and str(place.root) in words[-1]:
+                found.append(process.pid)
+    return found
+
+
 def kill_series(place: Place, tmp_path: Path, kills: int, seed: int) -> None:
     moments = random.Random(seed)
     place.write("dags/crashing.py", CHAIN)
@@ -93,7 +107,7 @@ def kill_series(place: Place, tmp_path: Path, kills: int, seed: int) -> None:
         time.sleep(moments.uniform(0.1, whole))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        time.sleep(0.3)  # workers notice that their parent is gone
+        until(lambda: not workers(place))  # they notice that their parent is gone
         begun_runs = {r["run_id"] for r in place.json("runs", "list")["runs"]} - known
         finished: set[str] = set()
         if begun_runs:

@@ -8,20 +8,26 @@ from tests.e2e.background import attempts, shown
 from tests.e2e.conftest import Place, stack
 
 SLEEPERS = """
+    import os
     import time
+    from pathlib import Path
     from stackyard import pipeline, step
+
+    def work(own: str, other: str) -> list[float]:
+        began = time.time()
+        Path(own).touch()
+        time.sleep(1.2)
+        while "MEET" in os.environ and not Path(other).exists() and time.time() < began + 60:
+            time.sleep(0.02)
+        return [began, time.time()]
 
     @step
     def left() -> list[float]:
-        began = time.time()
-        time.sleep(1.2)
-        return [began, time.time()]
+        return work("left", "right")
 
     @step
     def right() -> list[float]:
-        began = time.time()
-        time.sleep(1.2)
-        return [began, time.time()]
+        return work("right", "left")
 
     @step(timeout="1m")
     def timed() -> list[float]:
@@ -60,7 +66,7 @@ def side_by_side(place: Place) -> bool:
 def test_always_side_by_side(place: Place) -> None:
     place.write("dags/sleepers.py", SLEEPERS)
     stack(place, "always")
-    place.run("run", "dags/sleepers.py:sleepers")
+    place.run("run", "dags/sleepers.py:sleepers", env={"MEET": "1"})
     assert side_by_side(place)
 
 

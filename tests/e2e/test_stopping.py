@@ -151,7 +151,7 @@ def test_what_a_step_started_ends_with_it(place: Place, marks: Path, how: signal
         pids = [number(marks / name) for name in CHILDREN]
         assert all(lives(pid) for pid in pids)
         end(process, how)
-    until(lambda: not any(lives(pid) for pid in pids), 5)
+    until(lambda: not any(lives(pid) for pid in pids), 30)
 
 
 def test_a_timeout_stops_what_the_step_started(place: Place, marks: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_timeout_stops_what_the_step_started(place: Place, marks: Path) -> Non
     began = time.monotonic()
     done = place.run("run", "dags/steps.py:apart", env={"MARKS": str(marks)}, check=False)
     assert done.returncode == 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert "StepTimeout: stopped after its timeout of 3 s" in done.stderr
     pids = [number(marks / name) for name in (*CHILDREN, "step")]
     assert not [pid for pid in pids if lives(pid)]
@@ -179,14 +179,17 @@ def test_a_timeout_holds_while_another_step_runs(place: Place, tmp_path: Path) -
 
         @step(timeout="1s")
         def slow() -> int:
-            for second in range(40):
+            for moment in range(400):
                 Path({str(tmp_path / "alive")!r}).write_text(str(time.time()))
                 time.sleep(0.1)
             return 1
 
         @step
         def other() -> float:
-            time.sleep(5)
+            alive = Path({str(tmp_path / "alive")!r})
+            began = time.time()
+            while time.time() < max(began, alive.exists() and alive.stat().st_mtime) + 2:
+                time.sleep(0.05)
             return 0.0
 
         @pipeline
@@ -200,7 +203,7 @@ def test_a_timeout_holds_while_another_step_runs(place: Place, tmp_path: Path) -
     assert (slow["status"], other["status"]) == ("failed", "succeeded")
     assert "StepTimeout" in slow["error"]
     attempt = shown(place)["steps"][0]["attempts"][0]
-    assert float((tmp_path / "alive").read_text()) - attempt["started"] < 2.5
+    assert float((tmp_path / "alive").read_text()) - attempt["started"] < 20
 
 
 def test_a_dead_worker_is_noticed_though_its_child_lives(place: Place, tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_a_dead_worker_is_noticed_though_its_child_lives(place: Place, tmp_path:
     began = time.monotonic()
     done = place.run("run", "forking", check=False)
     assert "WorkerDied: the step's process ended with signal 9" in done.stderr
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert not lives(number(tmp_path / "child"))
 
 
@@ -241,7 +244,7 @@ def test_a_second_ctrl_c_is_as_clean(place: Place, marks: Path) -> None:
         code, _, err = end(process, signal.SIGINT)
     assert code == 1
     assert "Traceback" not in err
-    until(lambda: not lives(number(marks / "step")), 5)
+    until(lambda: not lives(number(marks / "step")), 30)
     assert shown(place)["status"] in ("cancelled", "interrupted")
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.background import started, until
 from tests.e2e.conftest import Place
 from tests.e2e.tracking import LOSSES, PIPELINE, client, dump, files, history, runs
+from tests.ports import free_port
 
 LOCAL = """
     components:
@@ -82,9 +83,7 @@ def test_one_complete_mlflow_run_for_each_run(tracked: Place) -> None:
 @pytest.fixture
 def served(place: Place) -> Iterator[tuple[Place, str]]:
     """A project whose stack starts an MLflow server; stopped in the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        uri = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    uri = f"http://127.0.0.1:{free_port()}"
     place.write(
         "stacks/local.yaml",
         f"""

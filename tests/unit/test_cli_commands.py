@@ -15,6 +15,7 @@ from textwrap import dedent
 import pytest
 
 from stackyard.supervisor import Supervisor
+from tests.ports import free_port
 
 PIPELINE = """
     from stackyard import Tracker, from_stack, pipeline, step
@@ -419,12 +420,6 @@ def test_doctor_outside_of_a_project(place, tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "✓ Python 3." in done.stdout and "stackyard init" in done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_services_come_up_are_seen_and_go_down(place):

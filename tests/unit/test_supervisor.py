@@ -21,6 +21,7 @@ from stackyard.errors import Unavailable, UsageError
 from stackyard.loopback import answers
 from stackyard.supervisor import MARK, Supervisor
 from tests.e2e.background import lives
+from tests.ports import free_port
 
 SERVER = """
 import http.server, subprocess, sys, time
@@ -35,12 +36,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *a): pass
 http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def command(name: str, code: str, *args: object, **options) -> Command:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from stackyard.components.orchestrator import (
 from stackyard.graph import Graph
 from stackyard.store.records import new_run_id
 from stackyard.supervisor import Supervisor
+from tests.ports import free_port
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -91,13 +91,6 @@ class RealAirflow:
         safe = run_id.replace(":", "-").replace("+", "-")
         files = self.calls.glob(f"{safe}@*[0-9]")
         return {f.name.partition("@")[2]: json.loads(f.read_text()) for f in files}
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from stackyard_airflow import environment
 from stackyard_airflow.config import AirflowConfig
 from stackyard_airflow.orchestrator import AirflowOrchestrator
 from stackyard_airflow.service import LocalAirflow
+from tests.ports import closed_port
 
 FAKE_UV = """#!{python}
 import os, pathlib, sys, time
@@ -109,14 +110,15 @@ def test_a_database_that_cannot_be_made_is_one_clear_error(
 
 
 def test_a_run_without_the_local_airflow_says_what_to_type(tmp_path: Path) -> None:
-    from conftest import RealAirflow, free_port
+    from conftest import RealAirflow
     from graphs import FLIGHTS
 
-    orchestrator = _orchestrator(tmp_path, port=free_port())
-    nobody = RealAirflow(tmp_path, orchestrator, tmp_path / "x", tmp_path / "y")
-    with pytest.raises(Unavailable, match="stackyard stack up --stack dev"):
-        nobody.run(FLIGHTS)
-    (finding,) = orchestrator.check()
+    with closed_port() as port:
+        orchestrator = _orchestrator(tmp_path, port=port)
+        nobody = RealAirflow(tmp_path, orchestrator, tmp_path / "x", tmp_path / "y")
+        with pytest.raises(Unavailable, match="stackyard stack up --stack dev"):
+            nobody.run(FLIGHTS)
+        (finding,) = orchestrator.check()
     assert not finding.ok
     assert "stackyard stack up --stack dev" in finding.cure
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from stackyard_mlflow.service import ENVIRONMENT
+from tests.ports import free_port
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
@@ -67,13 +68,6 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._process = None
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

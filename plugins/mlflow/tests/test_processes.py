@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from stackyard.store.records import new_run_id
 from stackyard_mlflow.config import MlflowRegistryConfig, MlflowTrackerConfig
 from stackyard_mlflow.registry import MlflowRegistry
 from stackyard_mlflow.tracker import MlflowTracker
+from tests.ports import closed_port
 
 PROCESSES, RUNS = 4, 10
 NOW = 1767225600.0
@@ -81,11 +81,11 @@ def test_a_server_that_was_down(own_server: Any, tmp_path: Path) -> None:
     tracker.write(opened.id, entries[:30])
     own_server.stop()
     for broken in (tracker, MlflowTracker(tracker.config, context)):
-        broken.context = replace(context, deadline=5.0)
+        broken.context = replace(context, deadline=60.0)
         start = time.monotonic()
         with pytest.raises(Unavailable, match=r"cannot reach http://127\.0\.0\.1:.*refused"):
             broken.write(opened.id, entries)
-        assert time.monotonic() - start < 5.0
+        assert time.monotonic() - start < 30  # at once, not at the deadline
     own_server.start()
     for _ in range(2):
         later = MlflowTracker(tracker.config, context)
@@ -103,9 +103,11 @@ def test_a_server_that_was_down(own_server: Any, tmp_path: Path) -> None:
 
 def test_a_dead_port_costs_no_import(tmp_path: Path) -> None:
     """Before MLflow is imported, it is asked whether anybody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with closed_port() as port:
+        _open_at_a_dead_port(port, tmp_path)
+
+
+def _open_at_a_dead_port(port: int, tmp_path: Path) -> None:
     code = f"""
 import sys, time
 from pathlib import Path
