@@ -22,7 +22,9 @@ def final_sigterm(grace: float = GRACE) -> None:
         return
     reading, writing = os.pipe()  # reaches its end when this process has ended, however it did
     parent = os.getpid()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child heeds it
     if os.fork():
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(reading)
         return
     try:
@@ -34,6 +36,7 @@ def final_sigterm(grace: float = GRACE) -> None:
         os.set_blocking(note, False)
         signal.set_wakeup_fd(note, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, lambda signum, frame: None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         ready, _, _ = select.select([reading, asked], [], [])
         if reading not in ready and not select.select([reading], [], [], grace)[0]:

@@ -114,7 +114,7 @@ def test_a_server_that_stops_while_a_run_goes_on(served: tuple[Place, str]) -> N
         began = time.monotonic()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     document = json.loads(out)
     run_id = document["run_id"]
     assert [s["status"] for s in document["steps"]] == ["cached", "succeeded", "cached"]

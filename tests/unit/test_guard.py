@@ -15,7 +15,8 @@ from tests.e2e.background import lives
 PROGRAM = """
 import signal, sys
 from collections import deque
-from itertools import repeat
+from functools import partial
+from itertools import chain, repeat
 from stackyard.guard import final_sigterm
 final_sigterm({grace})
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked"))
@@ -23,7 +24,7 @@ print("ready", flush=True)
 {work}
 """
 # For ever inside one call into C, holding Python's lock: no signal handler runs.
-STUCK = "deque(repeat(None), maxlen=0)"
+STUCK = "deque(chain(map(partial(print, flush=True), ['stuck']), repeat(None)), maxlen=0)"
 
 
 def _start(work: str, grace: float) -> subprocess.Popen[bytes]:
@@ -55,7 +56,8 @@ def _gone(process: subprocess.Popen[bytes]) -> bool:
 
 def test_a_process_stuck_in_native_code_is_killed_after_the_grace() -> None:
     process = _start(STUCK, 0.5)
-    time.sleep(0.2)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"stuck\n"
     os.killpg(process.pid, signal.SIGTERM)
     assert process.wait(60) == -signal.SIGKILL
     assert _gone(process)
