@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -64,6 +65,18 @@ STEPS = """
     @pipeline
     def apart() -> None:
         last(isolated(first()))
+"""
+LEAVING = """
+from stackyard.cli import main
+
+def interrupted():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 1
+
+main.main = interrupted
+main.process()
 """
 CHILDREN = ("child", "group", "session")
 
@@ -242,10 +255,17 @@ def test_a_second_ctrl_c_is_as_clean(place: Place, marks: Path) -> None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.05)
         code, _, err = end(process, signal.SIGINT)
-    assert code == 1
+    assert code == 1, err
     assert "Traceback" not in err
     until(lambda: not lives(number(marks / "step")), 30)
     assert shown(place)["status"] in ("cancelled", "interrupted")
+
+
+def test_an_interrupt_that_was_dealt_with_is_not_in_the_exit_code(tmp_path: Path) -> None:
+    """CPython remembers one that came while a dataclass was made, which is exec'd text."""
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    done = subprocess.run([sys.executable, "-m", "leaving"], cwd=tmp_path)
+    assert done.returncode == 1
 
 
 def test_ctrl_c_while_a_tracker_is_waited_for(place: Place, marks: Path) -> None:

@@ -107,6 +107,10 @@ def process() -> NoReturn:
     except KeyboardInterrupt:  # while the first one was being told
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         code = 1
+    # An interrupt inside of exec'd text, as also dataclasses are made of, leaves a mark in CPython
+    # that turns the exit code of `python -m` into "killed by SIGINT", caught or not. The next
+    # exec'd text clears it.
+    exec("")
     sys.exit(code)
 
 
