@@ -63,9 +63,7 @@ def write(store: Store, found: Found, target: Path, how: Forms) -> str:
     source = store.artifacts.fetch(found.digest)
     if source.is_dir():
         if target.suffix.lower() in (".csv", ".parquet", ".json"):
-            raise UsageError(
-                f"this artifact is a folder; {target} reads as a file. Name a folder"
-            )
+            raise UsageError(f"this artifact is a folder; {target} reads as a file. Name a folder")
         shutil.copytree(source, target)
         for path in [target, *target.rglob("*")]:  # the store's own copy is read-only
             path.chmod(path.stat().st_mode | 0o200)
