@@ -29,7 +29,6 @@ from stackyard.store.records import ArtifactRef, AttemptRecord, host_name
 
 if TYPE_CHECKING:
     from stackyard.annotation import Type
-    from stackyard.output_file import FileCapture
     from stackyard.pipeline import StepFunction
     from stackyard.runner import Runner
     from stackyard.signature import Signature
@@ -121,13 +120,11 @@ def find_function(target: str) -> StepFunction[..., Any]:
     return found
 
 
-def execute(
-    runner: Runner, attempt: Attempt, capture: Capture | FileCapture | None = None
-) -> AttemptRecord:
+def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> AttemptRecord:
     """Make ``attempt`` in this process and write its record.
 
     A step that raises gives a record with status ``failed``; KeyboardInterrupt passes through and
-    leaves no record. ``capture``: how its output is kept, where the process runs nothing else.
+    leaves no record. ``through``: its output also goes to standard error.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -148,7 +145,7 @@ def execute(
     outputs: dict[str, ArtifactRef] = {}
     error = trace = None
     wrong: Exception | SystemExit | None = None
-    capture = capture or Capture(through=False)
+    capture = Capture(through=through)
     try:
         with capture:
             try:

@@ -67,7 +67,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(name: str) -> int:
     from stackyard.execute import execute, failed
-    from stackyard.output_file import task_capture
 
     runner = _runner()
     step = runner.graph.step(name)
@@ -85,7 +84,7 @@ def _run(name: str) -> int:
             os._exit(1)
 
         signal.signal(signal.SIGTERM, stopped)
-        record = execute(runner, attempt, task_capture(runner.store.backend.scratch))
+        record = execute(runner, attempt, through=True)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     print(f"{name}: {record.status} ({record.why})", file=sys.stderr)
     if record.status == "failed":

@@ -27,7 +27,6 @@ from typing import IO, TYPE_CHECKING, Any
 from stackyard.components.base import redact
 from stackyard.errors import StackyardError, StepTimeout, UsageError
 from stackyard.execute import describe
-from stackyard.output_file import FileCapture, last_lines
 from stackyard.processes import kill_tree
 
 if TYPE_CHECKING:
@@ -41,12 +40,9 @@ LOOK = 1.0  # seconds between two looks whether the workers still live
 class Worker:
     """One worker process and the attempt it is making, if any."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], answers: IO[bytes], output: IO[bytes]
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], answers: IO[bytes]) -> None:
         self.process = process
         self.answers = answers
-        self.output = output  # the file that its descriptors 1 and 2 are
         self.attempt: Attempt | None = None
         self.started = 0.0
         self.late: str | None = None  # what is to be said of an attempt killed after its time
@@ -84,7 +80,6 @@ class Worker:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.answers.close()
-        self.output.close()
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
@@ -148,8 +143,6 @@ class Pool:
         self._selector.close()
 
     def _start(self) -> Worker:
-        import tempfile
-
         read, write = os.pipe()
         runner = self._runner
         config = {
@@ -159,17 +152,14 @@ class Pool:
             "run": runner.run_id,
             "answers": write,
         }
-        output = tempfile.TemporaryFile(prefix="stackyard-output-")  # noqa: SIM115
         process = subprocess.Popen(
             [sys.executable, "-m", "stackyard.worker", json.dumps(config)],
             stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
             pass_fds=(write,),
             start_new_session=True,
         )
         os.close(write)
-        worker = Worker(process, os.fdopen(read, "rb"), output)
+        worker = Worker(process, os.fdopen(read, "rb"))
         self._workers.append(worker)
         self._selector.register(worker.answers, selectors.EVENT_READ, worker)
         return worker
@@ -189,8 +179,6 @@ class Pool:
     def _lost(self, worker: Worker) -> Answer | None:
         code = worker.process.wait()
         attempt, started = worker.end(), worker.started
-        if attempt is not None and worker.late is None:  # what it says of its end is in no record
-            print(*last_lines(worker.output.fileno()), sep="\n", file=sys.stderr)
         self._drop(worker)
         if attempt is None:
             return None
@@ -243,8 +231,7 @@ def main() -> None:
             function = cloudpickle.loads(base64.b64decode(task["function"]))
             setattr(sys.modules["__main__"], name, function)
         try:
-            record = execute(runner, Attempt(**data), FileCapture())
-            answer: dict[str, Any] = {"number": record.attempt}
+            answer: dict[str, Any] = {"number": execute(runner, Attempt(**data)).attempt}
         except StackyardError as exc:
             answer = {"usage_error": redact(str(exc))}
         answers.write(json.dumps(answer) + "\n")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.background import attempts
 from tests.e2e.conftest import Place, environment
 
 PIPELINE = """
@@ -136,30 +134,3 @@ def test_a_secret_in_an_error_of_a_worker_is_not_told(place: Place) -> None:
     records = [p.read_text() for p in (place.root / ".stackyard" / "store").rglob("*.json")]
     assert any("cannot reach ***" in text for text in records)
     assert not any("s3cr3t-value" in text for text in records)
-
-
-def test_what_programs_print_is_in_the_log_and_the_reference_is_last(place: Place) -> None:
-    place.write(
-        "dags/chain.py",
-        """
-        import os
-        from stackyard import pipeline, step
-
-        @step
-        def one() -> int:
-            print("printed")
-            os.system("echo from a program")
-            return 1
-
-        @pipeline
-        def chain() -> None:
-            one()
-        """,
-    )
-    done = task(place, "one")
-    assert done.returncode == 0, done.stderr
-    (reference,) = done.stdout.splitlines()
-    assert json.loads(reference)["status"] == "succeeded"
-    assert done.stderr.startswith("printed\nfrom a program\none: succeeded")
-    place.run("artifact", "get", attempts(place, "one")[0]["log"], "log.txt")
-    assert (place.root / "log.txt").read_text() == "printed\nfrom a program\n"
