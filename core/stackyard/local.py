@@ -47,11 +47,13 @@ class LocalOrchestrator(Orchestrator):
             error = execution.run()
         except KeyboardInterrupt as exc:
             stopped = execution.under_way
-            for name in stopped:
-                watch(StepEvent(name, "interrupted"))
-            execution.pool.close()
             why = f"stopped by {exc}" if exc.args else "stopped by hand"
-            warnings = runner.finish("cancelled", why, stopped)
+            try:
+                for name in stopped:
+                    watch(StepEvent(name, "interrupted"))
+            finally:  # whoever watched may have been stopped as well
+                execution.pool.close()
+                warnings = runner.finish("cancelled", why, stopped)
             return RunOutcome("cancelled", why, "", tuple(warnings), stopped)
         except StackyardError as exc:
             execution.pool.close()

@@ -261,6 +261,21 @@ def test_a_second_ctrl_c_is_as_clean(place: Place, marks: Path) -> None:
     assert shown(place)["status"] in ("cancelled", "interrupted")
 
 
+@pytest.mark.parametrize("pipeline", ["here", "apart"])
+def test_ctrl_c_that_also_ends_who_reads(place: Place, marks: Path, pipeline: str) -> None:
+    """As in ``stackyard run ... 2>&1 | tee log``, where the terminal stops both."""
+    env = {"MARKS": str(marks)}
+    with started(place, "run", f"dags/steps.py:{pipeline}", env=env) as process:
+        step = number(marks / "step")
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        process.stderr.close()
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    until(lambda: not lives(step), 30)
+    assert shown(place)["status"] == "cancelled"
+
+
 def test_an_interrupt_that_was_dealt_with_is_not_in_the_exit_code(tmp_path: Path) -> None:
     """CPython remembers one that came while a dataclass was made, which is exec'd text."""
     (tmp_path / "leaving.py").write_text(LEAVING)

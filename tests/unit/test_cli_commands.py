@@ -223,6 +223,17 @@ def test_resume_needs_no_name_and_takes_new_parameters(place):
     assert found["status"] == "succeeded"
 
 
+def test_a_run_from_another_thread(place: Place) -> None:
+    """Which gets no signals and can have no handlers for them."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from stackyard.cli.main import main
+raise SystemExit(ThreadPoolExecutor().submit(main, ["run", "adding"]).result())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=place.root, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+
+
 def test_ctrl_c_leaves_a_run_that_can_be_continued(place):
     process = place.start("run", "waiting")
     end = time.monotonic() + 30

@@ -78,7 +78,8 @@ class LineView:
     def stopping(self) -> None:
         if not self._stopping:
             self._stopping = True
-            with suppress(RuntimeError):  # the signal came in the midst of such a line
+            # The signal came in the midst of such a line, or whoever reads them has ended too.
+            with suppress(RuntimeError, OSError, ValueError):
                 print(STOPPING, file=self._stream, flush=True)
 
     def __call__(self, event: StepEvent) -> None:

@@ -81,7 +81,11 @@ def run(args: argparse.Namespace) -> int:
 def _answered(watch: Progress) -> Iterator[None]:
     """Within it, what stops the run is answered at once: a step may take its time to end."""
     import signal
+    import threading
 
+    if threading.current_thread() is not threading.main_thread():  # it cannot have handlers
+        yield
+        return
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {n: h for n in numbers if callable(h := signal.getsignal(n))}
 

@@ -200,8 +200,8 @@ class AirflowOrchestrator(Orchestrator):
     def _stop(self, follower: Any) -> RunOutcome:
         """Stop the run and wait a while for its record to be closed; it can be resumed."""
         client: AirflowClient = follower.client
+        client.stop(follower.dag_id, follower.run_id)  # first: whoever watches may be gone
         follower.interrupt()
-        client.stop(follower.dag_id, follower.run_id)
         until = time.monotonic() + STOPPING
         while time.monotonic() < until:
             follower.look()
