@@ -52,7 +52,7 @@ def examine(
     except StackyardError as exc:
         yield Line("project", False, str(exc))
         return
-    yield _project(project)
+    yield from _project(project)
     try:
         name, why = why_chosen(project, option)
         stack = Stack(load_profile(project, name), project)
@@ -93,14 +93,17 @@ def _installed() -> Iterator[Line]:
         yield Line("plugins", None, f"{name} is disabled by STACKYARD_DISABLED_PLUGINS")
 
 
-def _project(project: Project) -> Line:
+def _project(project: Project) -> Iterator[Line]:
     roots = ", ".join(p.relative_to(project.root).as_posix() for p in project.code_roots)
     names = list(project.pipelines())
-    cure = "" if names else "write one: a function marked @pipeline in dags/"
+    broken = project.unreadable()
+    cure = "" if names or broken else "write one: a function marked @pipeline in dags/"
     what = (
         f"{project.root}; code in {roots or 'no folder'}; pipelines: {', '.join(names) or 'none'}"
     )
-    return Line("project", True if names else None, what, cure)
+    yield Line("project", True if names else None, what, cure)
+    for text in broken:
+        yield Line("project", False, text)
 
 
 def _stack(stack: Stack, why: str) -> Iterator[Line]:
@@ -110,8 +113,10 @@ def _stack(stack: Stack, why: str) -> Iterator[Line]:
     found = check(stack)
     sound = None if found.errors else True
     yield Line("stack", sound, f"{stack.profile.name} ({why}): {files}")
+    said = stack.project.unreadable()  # in the project's section
     for text in found.errors:
-        yield Line("stack", False, text)
+        if text not in said:
+            yield Line("stack", False, text)
     for text in found.warnings:
         if not text.startswith("plugin "):  # said in its own section
             yield Line("stack", None, text)

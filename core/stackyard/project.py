@@ -60,6 +60,13 @@ class Project:
         found = find_pipelines(self.code_roots).files
         return {name: files[0] for name, files in sorted(found.items())}
 
+    def unreadable(self) -> list[str]:
+        """Files that no pipeline can be found in, because they cannot be read: where and why."""
+        from stackyard.finding import find_pipelines
+
+        found = find_pipelines(self.code_roots).broken
+        return [f"{self._shown(file)}:{why}" for file, why in found.items()]
+
     def load(self, reference: str) -> Pipeline:
         """Import and return a pipeline.
 
@@ -122,7 +129,7 @@ class Project:
                 f"{self._shown(file)}:{line}: {name!r} is marked @{mark}, which is not defined. "
                 "Write @pipeline, after: from stackyard import pipeline"
             )
-        broken = [f"{self._shown(file)}:{why}" for file, why in found.broken.items()]
+        broken = self.unreadable()
         raise PipelineError(
             f"there is no pipeline {name!r}. Pipelines: {self._known()}."
             f"{suggest(name, list(found.files))}"

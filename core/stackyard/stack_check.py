@@ -33,7 +33,7 @@ def check(stack: Stack, pipelines: Iterable[str] | None = None) -> Findings:
     Args:
         stack: the stack.
         pipelines: names or files of pipelines; None for all of the project, of which one that
-            cannot be imported is a warning only.
+            cannot be imported is a warning only, and a file that cannot be read an error.
     """
     findings = Findings()
     for component in stack.profile.components.values():
@@ -51,6 +51,8 @@ def check(stack: Stack, pipelines: Iterable[str] | None = None) -> Findings:
     for plugin in stack.plugins.broken:
         findings.warnings.append(f"plugin {plugin} is broken and not used: {plugin.reason}")
     known = stack.project.pipelines()
+    if pipelines is None:
+        findings.errors += stack.project.unreadable()
     for reference in known if pipelines is None else pipelines:
         _pipeline(stack, reference, findings, wanted=pipelines is not None)
     return findings

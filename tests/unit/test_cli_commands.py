@@ -328,6 +328,30 @@ def test_compile_writes_checks_and_finds_what_is_left_over(place):
     ]
 
 
+@pytest.mark.parametrize("compiled_before", [True, False])
+def test_a_file_that_cannot_be_read_is_an_error_wherever_all_pipelines_are_meant(
+    place, compiled_before
+):
+    place.stack("air", "orchestrator: {flavor: toy}")
+    broken = place.write("dags/p.py", PIPELINE.replace("adding", "p").replace("waiting", "q"))
+    made = place.root / "dags" / "generated" / "air" / "p.txt"
+    if compiled_before:
+        place.call("compile", "--all", "--stack", "air")
+    with broken.open("a") as file:
+        file.write("x = (\n")
+    where = f"dags/p.py:{len(broken.read_text().splitlines())}: '(' was never closed"
+    for more in ((), ("--check",), ("--out", "elsewhere")):
+        out, err = place.call("compile", "--all", "--stack", "air", *more, code=2)
+        assert where in err and err.count("\n") == 1
+        assert "delete it" not in out + err and "up to date" not in out + err
+    assert made.exists() is compiled_before
+    out, err = place.call("stack", "check", "air", code=2)
+    assert f"error: {where}\n" in err and "is ok" not in out
+    place.call("stack", "check", "air", "--for", "adding")  # the others can be held against it
+    found = place.json("doctor", "--stack", "air", code=1)["findings"]
+    assert [(f["section"], f["what"]) for f in found if f["ok"] is False] == [("project", where)]
+
+
 @pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "a/../../b.txt", ".hidden", ""])
 def test_a_plugin_cannot_write_outside_of_the_folder(place, name):
     place.stack("air", f"orchestrator: {{flavor: toy, file: '{name}'}}")

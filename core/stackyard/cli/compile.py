@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stackyard.cli import output
 from stackyard.cli.arguments import add_json, add_stack, open_project_stack
-from stackyard.errors import PluginError, UsageError
+from stackyard.errors import PipelineError, PluginError, UsageError
 from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if (args.pipeline is None) is not args.all:
         known = ", ".join(project.pipelines()) or "none yet"
         raise UsageError(f"stackyard compile: name a pipeline or give --all. Pipelines: {known}")
-    references = list(project.pipelines()) if args.all else [args.pipeline]
+    references = _all(project) if args.all else [args.pipeline]
     folder = Path(args.out) if args.out else default_folder(project, stack.profile.name)
     files = [f for r in references for f in generate(project, r, stack, folder)]
     left = _left_over(folder, files) if args.all and not args.out else []
@@ -86,6 +86,18 @@ def run(args: argparse.Namespace) -> int:
         _tell_written(files, left, stack.profile.name)
     stale = left or any(f.state != "current" for f in files)
     return 1 if args.check and stale else 0
+
+
+def _all(project: Project) -> list[str]:
+    """Every pipeline of the project.
+
+    Raises:
+        PipelineError: a file cannot be read, so what it makes is not known.
+    """
+    broken = project.unreadable()
+    if broken:
+        raise PipelineError(f"{'; '.join(broken)}. Nothing was compiled: put it right first")
+    return list(project.pipelines())
 
 
 def write(project: Project, reference: str, stack_name: str) -> list[Path]:
