@@ -15,7 +15,7 @@ from stackyard.annotation import NONE, Type, of_class, union
 
 # Kinds of numpy's scalars that stand for Python's numbers.
 _NUMPY = {bool: "b", int: "biu", float: "biuf", complex: "biufc"}
-_TOWER = {(int, float), (int, complex), (float, complex), (bool, float), (bool, complex)}
+_TOWER: dict[type, tuple[type, ...]] = {float: (int,), complex: (int, float)}
 
 
 def fits(given: Type, wanted: Type) -> bool:
@@ -56,15 +56,18 @@ def instance_fits(value: Any, wanted: Type) -> bool:
     if wanted.form == "union":
         return any(instance_fits(value, member) for member in wanted.args)
     if wanted.form == "literal":
-        return any(isinstance(value, type(choice)) for choice in wanted.values)
+        plain = value.item() if _numpy_scalar(value) else value
+        return any(isinstance(plain, type(choice)) for choice in wanted.values)
     cls = _plain_class(wanted.cls or _imported(wanted.name))
     given = type(value)
     if cls is None or given is cls or getattr(cls, "_is_protocol", False):
         return True
-    if isinstance(value, cls) or (given, cls) in _TOWER:
+    if isinstance(value, cls) or _promoted(given, cls):
         return True
-    if given.__module__ == "numpy" and getattr(value, "shape", None) == ():
+    if _numpy_scalar(value):
         return value.dtype.kind in _NUMPY.get(cls, "")
+    if given.__name__ == "NaTType" and cls.__module__.partition(".")[0] == "pandas":
+        return cls.__name__ in ("Timestamp", "Timedelta", "Period")  # it is the missing one of each
     same = (cls.__module__, cls.__qualname__)  # a class that was loaded twice
     return any((base.__module__, base.__qualname__) == same for base in given.__mro__)
 
@@ -94,7 +97,7 @@ def collection(cls: type, items: tuple[Type, ...]) -> Type:
 
 def _class_fits(given: Type, wanted: Type) -> bool:
     one, other = _plain_class(given.cls), _plain_class(wanted.cls)
-    if one is not None and (one, other) in _TOWER:
+    if _promoted(one, other):
         return True
     if other is not None and (_structural(other) or other is collections.abc.Hashable):
         return True
@@ -120,6 +123,16 @@ def _arguments_fit(given: Type, wanted: Type) -> bool:
     if len(have) != len(want):
         return True
     return all(map(fits, have, want))
+
+
+def _promoted(given: type | None, wanted: type | None) -> bool:
+    """Whether a number of one class counts as one of the other, as type checkers have it."""
+    below = _TOWER.get(wanted) if wanted is not None else None
+    return given is not None and below is not None and issubclass(given, below)
+
+
+def _numpy_scalar(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
 
 
 def _plain_class(cls: type | None) -> type | None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NewType, Protocol, TypedDict, TypeVar
 
@@ -316,6 +317,10 @@ class Scores(Protocol):
     def score(self) -> float: ...
 
 
+class Level(IntEnum):
+    LOW = 1
+
+
 HERE = Scope(globals(), __file__)
 
 
@@ -334,6 +339,9 @@ HERE = Scope(globals(), __file__)
         (int, type[int]),
         (pd.DataFrame(), pd.DataFrame), (pd.DataFrame(), "pandas.DataFrame"),
         (np.zeros(2), np.ndarray), (1, Annotated[int, "x"]),
+        (Level.LOW, float), (Level.LOW, complex), (np.int64(1), Literal[1, 2]),
+        (np.str_("a"), Literal["a"]), (pd.NaT, pd.Timestamp), (pd.NaT, pd.Timedelta),
+        (float("nan"), float),
     ],
     ids=str,
 )  # fmt: skip
@@ -349,6 +357,7 @@ def test_values_that_a_step_may_return(value: object, wanted: object) -> None:
         (Base(), Derived), (Base(), "Derived | None"), ((), list[int]), ([], "dict[str, int]"),
         (0, None), (1, Literal["a"]), (None, pd.DataFrame), (pd.Series(), pd.DataFrame),
         (None, Row), (None, UserId), ("a", Path), (1, Sequence[int]),
+        (Level.LOW, str), (np.float64(1.5), Literal[1, 2]), (pd.NaT, pd.DataFrame),
     ],
     ids=str,
 )  # fmt: skip
