@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
     """Put ``data`` in the place of a file; of several writers one is last, and none disturbs.
 
+    A link stays, and what it leads to is written; a file keeps its mode; a device or a pipe cannot
+    be replaced and is written to.
+
     Raises:
         OSError: it cannot be written; the file is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    raw = data.encode() if isinstance(data, str) else data
     try:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
-        os.replace(temporary, path)
-    except OSError:
+        mode: int | None = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and not stat.S_ISREG(mode):
+        path.write_bytes(raw)
+        return
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with open(temporary, "xb") as file:
+            if mode is not None:  # before the content: nobody reads what they could not read
+                temporary.chmod(stat.S_IMODE(mode))
+            file.write(raw)
+        os.replace(temporary, target)
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise

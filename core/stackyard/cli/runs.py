@@ -14,6 +14,7 @@ from stackyard.cli.arguments import (
     add_stack,
     age,
     open_project_stack,
+    positive_number,
     whole_number,
 )
 from stackyard.errors import UsageError, suggest
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     one = add("list", "runs in the stack's store, newest first")
     one.add_argument("--pipeline", metavar="NAME", help="only runs of this pipeline")
     one.add_argument(
-        "--limit", type=whole_number, default=20, metavar="N", help="default: %(default)s"
+        "--limit", type=positive_number, default=20, metavar="N", help="default: %(default)s"
     )
     one = add("show", "a run: its steps, why they ran, what failed")
     add_run(one)
@@ -163,7 +164,7 @@ def _page(project: Project, report: RunReport, out: str | None) -> Path:
     path = Path(out) if out else default
     if path.is_dir():
         path = path / default.name
-    if path.exists() and MARK.encode() not in path.read_bytes()[:200]:
+    if path.is_file() and MARK.encode() not in path.read_bytes()[:200]:
         raise UsageError(f"{path} exists and is no page of a run; nothing was written")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, render(report))
@@ -260,6 +261,9 @@ def _gc(project: Project, store: Store, args: argparse.Namespace) -> int:
     from stackyard.store.gc import GRACE, gc
 
     grace = GRACE if args.grace is None else args.grace
+    if args.older_than is not None:
+        before = _when(time.time() - args.older_than)
+        output.say(f"runs older than {output.seconds(args.older_than)}: begun before {before}")
     report = gc(
         store,
         keep_last=args.keep_last,
