@@ -407,6 +407,13 @@ def test_any_frame_comes_back_with_the_same_digest(
         ),
         (pd.DataFrame({3: [1]}, index=[7]), Outline(1, (("3", "int64"),), (("", "int64"),))),
         (pd.RangeIndex(5), Outline(5, (), ())),
+        (pd.RangeIndex(5, name="n"), Outline(5, (), (("n", "int64"),))),
+        (
+            pd.DataFrame({"a": [1.5]}, index=pd.RangeIndex(1, name="n")),
+            Outline(1, (("a", "float64"),), (("n", "int64"),)),
+        ),
+        (pd.Series([1.5]), Outline(1, (("", "float64"),), ())),
+        (pd.Series([1.5], name="None"), Outline(1, (("None", "float64"),), ())),
         (
             pd.Series(pd.array([1, None], dtype="Int64"), name="n"),
             Outline(2, (("n", "Int64"),), ()),

@@ -77,7 +77,7 @@ class Outline:
 
     rows: int
     columns: tuple[tuple[str, str], ...]
-    index: tuple[tuple[str, str], ...]  # levels of an index that is more than row numbers
+    index: tuple[tuple[str, str], ...]  # levels of an index, unless it is unnamed row numbers
 
 
 def outline(path: Path) -> Outline:
@@ -92,13 +92,17 @@ def outline(path: Path) -> Outline:
     descriptors += [{}] * (len(schema) - len(descriptors))
     types = [_type_name(d, f.type) for d, f in zip(descriptors, schema, strict=True)]
     count = len(schema) - len(index.get("levels", ()))
-    names = [str(n) if n is not None else "" for n in index.get("names", ())]
+    labels = [Decoder().decode(name) for name in index.get("names", ())]
+    levels = types[count:]
     if "range" in index:
-        names, rows = [], len(range(*index["range"]))
+        rows = len(range(*index["range"]))
+        labels = [label for label in labels if label is not None]
+        levels = ["int64"] * len(labels)
+    unnamed = about["kind"] == "series" and about["name"] is None
     return Outline(
         rows=about.get("rows", rows),
-        columns=tuple(zip(schema.names[:count], types[:count], strict=True)),
-        index=tuple(zip(names, types[count:], strict=True)),
+        columns=tuple(zip([""] if unnamed else schema.names[:count], types[:count], strict=True)),
+        index=tuple(zip(["" if x is None else str(x) for x in labels], levels, strict=True)),
     )
 
 
