@@ -11,7 +11,6 @@ trivial one imports nothing, so that its chain shows what a task costs at least.
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import psutil
 
 from tests.benchmarks.chains import KINDS, STEPS, WAYS, project
 from tests.benchmarks.measuring import Cost, Row, best
+from tests.ports import free_port
 
 ROUNDS = 5
 LONGEST = 60.0  # seconds that one run may take
@@ -189,10 +189,7 @@ def running(folder: str) -> Iterator[LocalAirflow]:
     from stackyard.supervisor import Supervisor
 
     root = Path(folder).resolve()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    project(root, port)
+    project(root, free_port())
     here = find_project(root)
     stack = open_stack(here, "dev")
     here.activate()

@@ -7,13 +7,13 @@ which spares it the longest part of logging a model: a process that finds them o
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.benchmarks.measuring import Cost, Row, process
+from tests.ports import free_port
 
 TIMES = 5
 
@@ -119,9 +119,7 @@ def rows() -> list[Row]:
     """The runs with a database file, and with a server on loopback."""
     with tempfile.TemporaryDirectory(prefix="stackyard-bench-") as folder:
         root = Path(folder).resolve()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        url = f"http://127.0.0.1:{free_port()}"
         project(root, url)
         made = [row("a database file", root, "file", f"sqlite:///{root}/by-hand.db")]
         command(root, "stack", "up", "--stack", "server")
