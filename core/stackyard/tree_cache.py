@@ -9,18 +9,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stackyard.store.kept import digest, write_atomically
+from stackyard.store.digest import digest
+from stackyard.store.kept import write_atomically
 from stackyard.tree import Node, Place
 
 _FORMAT = 1  # raise it when a file of the same bytes gives another tree
 _KEPT = 200  # trees on disk; beyond that the older half goes
 
 
-def kept(cache: Path, data: bytes, label: str) -> Node | None:
+def known_tree(cache: Path, data: bytes, label: str) -> Node | None:
     """The tree of a file that holds ``data``, None where it is not known."""
     try:
         return _node(json.loads(_file(cache, data).read_bytes()), label)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None  # not there, or not ours: it is made again
 
 

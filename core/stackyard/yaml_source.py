@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from stackyard.errors import ConfigError
 from stackyard.tree import Node, Place, kind_of
-from stackyard.tree_cache import keep, kept
+from stackyard.tree_cache import keep, known_tree
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -46,7 +46,7 @@ def read(path: Path, label: str, cache: Path | None = None) -> Node:
         data = path.read_bytes()
     except OSError as exc:
         raise ConfigError(f"{label}: cannot be read: {exc.strerror}") from exc
-    known = None if cache is None else kept(cache, data, label)
+    known = None if cache is None else known_tree(cache, data, label)
     if known is not None:
         return known
     try:

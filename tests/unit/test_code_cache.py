@@ -13,7 +13,7 @@ import pytest
 from stackyard.store.code import scan
 from stackyard.store.code.index import CodeIndex
 from stackyard.store.code.summary import Summaries, from_json, to_json
-from stackyard.store.kept import digest
+from stackyard.store.digest import digest
 
 
 def large(steps: int = 50, lines: int = 2000) -> str:

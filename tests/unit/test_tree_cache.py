@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def kept(cache: Path) -> Path:
+def copy_of(cache: Path) -> Path:
     (found,) = cache.glob("stacks-*/*")
     return found
 
@@ -51,12 +51,16 @@ def test_a_file_that_changed_is_read_again(file: Path, tmp_path: Path) -> None:
     assert read(file, "s", tmp_path / "cache").plain()["other"][1] == -2.6
 
 
-@pytest.mark.parametrize("damage", [b"", b"[1", b"\xff", b"{}", b"[1, 2]", b"[[[]], 1, 1, null]"])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"[1", b"\xff", b"{}", b"[1, 2]", b"[[[]], 1, 1, null]", b"[" * 100_000],
+    ids=range(7),
+)
 def test_a_damaged_copy_is_made_again(file: Path, tmp_path: Path, damage: bytes) -> None:
     made = read(file, "s", tmp_path / "cache")
-    kept(tmp_path / "cache").write_bytes(damage)
+    copy_of(tmp_path / "cache").write_bytes(damage)
     assert read(file, "s", tmp_path / "cache") == made
-    assert json.loads(kept(tmp_path / "cache").read_bytes())
+    assert json.loads(copy_of(tmp_path / "cache").read_bytes())
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(file: Path, tmp_path: Path) -> None:

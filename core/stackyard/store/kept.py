@@ -8,14 +8,6 @@ from pathlib import Path
 from stackyard.whole_file import write_whole
 
 
-def digest(data: bytes | str) -> str:
-    """BLAKE3, 64 hexadecimal characters."""
-    import blake3
-
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    return blake3.blake3(raw).hexdigest()
-
-
 def write_atomically(path: Path, data: bytes, *, keep: int) -> None:
     """Write a file whole or not at all; that it cannot be written is no error.
 

@@ -15,7 +15,8 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from stackyard.distributions import normal_name
-from stackyard.store.kept import digest, write_atomically
+from stackyard.store.digest import digest
+from stackyard.store.kept import write_atomically
 
 _FORMAT = 1
 _KEPT = 200  # maps on disk

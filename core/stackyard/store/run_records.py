@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from stackyard.errors import ArtifactNotFound, StoreError, UsageError
 from stackyard.store import codec
 from stackyard.store.backend import Backend
-from stackyard.store.kept import digest
+from stackyard.store.digest import digest
 from stackyard.store.records import (
     RUN_ID,
     AttemptId,

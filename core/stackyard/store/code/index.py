@@ -24,7 +24,7 @@ from stackyard.store.code.parts import Parts
 from stackyard.store.code.reach import Reach
 from stackyard.store.code.resolve import Resolver
 from stackyard.store.code.summary import FORMAT, Summaries
-from stackyard.store.kept import digest
+from stackyard.store.digest import digest
 from stackyard.store.libraries import Libraries
 
 

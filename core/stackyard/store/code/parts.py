@@ -10,7 +10,7 @@ from stackyard.store.code.effects import Effects
 from stackyard.store.code.reach import Reach
 from stackyard.store.code.resolve import Resolver
 from stackyard.store.code.summary import Unit
-from stackyard.store.kept import digest
+from stackyard.store.digest import digest
 
 _BUILTINS = frozenset(dir(builtins))
 

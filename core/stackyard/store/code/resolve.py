@@ -15,7 +15,7 @@ from stackyard.store.code.known import (
 )
 from stackyard.store.code.modules import Modules
 from stackyard.store.code.summary import Decorator, Import, Ref, Summaries, Summary, Unit
-from stackyard.store.kept import digest
+from stackyard.store.digest import digest
 
 _BUILTINS = frozenset(dir(builtins))
 _AUTHORING = ("step", "pipeline")  # Stackyard's own decorators: their options do not count

@@ -13,7 +13,7 @@ from stackyard.store.code.names import chain
 from stackyard.store.code.scope import bound, imports, loaded
 from stackyard.store.code.summary import Decorator, Import, Ref, Summary, Unit
 from stackyard.store.code.walk import Function, Walker
-from stackyard.store.kept import digest
+from stackyard.store.digest import digest
 
 _BUILTINS = frozenset(dir(builtins))
 _TYPING = ("typing", "typing_extensions")

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from stackyard.store.kept import digest, write_atomically
+from stackyard.store.digest import digest
+from stackyard.store.kept import write_atomically
 
 # Raise it when a summary's content or meaning changes, or what counts of a statement.
 FORMAT = 1
