@@ -418,7 +418,7 @@ def test_doctor_names_every_trouble_and_its_fix(place):
     place.plugin("brokenplugin", "brokenplugin")
     place.write(".stackyard/store", "a file where a folder should be")
     began = time.monotonic()
-    found = place.json("doctor", "--stack", "bad", "--deadline", "1", code=1)
+    found = place.json("doctor", "--stack", "bad", "--deadline", "1s", code=1)
     assert time.monotonic() - began < 20
     assert found["ok"] is False
     wrong = {f["what"]: f["cure"] for f in found["findings"] if f["ok"] is False}
@@ -430,7 +430,7 @@ def test_doctor_names_every_trouble_and_its_fix(place):
     assert "not_there" in broken
     assert "STACKYARD_DISABLED_PLUGINS=brokenplugin" in wrong[broken]
     assert sum(f["section"] == "store" for f in found["findings"] if f["ok"] is False) == 1
-    out, _ = place.call("doctor", "--stack", "bad", "--deadline", "1", code=1)
+    out, _ = place.call("doctor", "--stack", "bad", "--deadline", "1s", code=1)
     assert "      fix: buy one\n" in out
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -213,10 +215,25 @@ def test_gc_says_what_only_the_grace_keeps(store, capsys):
     assert "--grace" not in capsys.readouterr().err
 
 
+def test_gc_says_how_it_read_an_age(store, capsys):
+    history.full_run(store, 1)
+    begun = time.time() - 2 * 86400
+    assert main(["runs", "gc", "--older-than", "2d", "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    before = re.fullmatch(r"runs older than 2d00h: begun before (.*)\n", said.splitlines(True)[0])
+    assert before is not None
+    assert 0 <= time.mktime(time.strptime(before[1], "%Y-%m-%d %H:%M:%S")) - begun + 1 < 60
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["runs", "list", "--limit", "-1"], "'-1' is no whole number"),
+        (["runs", "list", "--limit", "-1"], "'-1' is no whole number of 1 or more"),
+        (["runs", "list", "--limit", "0"], "'0' is no whole number of 1 or more"),
+        (["runs", "gc", "--keep-last", "-3"], "'-3' is no whole number of 0 or more"),
+        (["runs", "gc", "--older-than", "30"], "'30' is no duration with its unit. Write e.g. 30d"),
+        (["runs", "gc", "--grace", "1.5"], "'1.5' is no duration with its unit. Write e.g. 30d"),
+        (["doctor", "--deadline", "5"], "'5' is no duration with its unit. Write e.g. 30d, 12h"),
         (["runs", "gc", "--older-than", "soon"], "'soon' is no duration"),
         (["runs", "shwo"], "unknown command 'shwo'. Known: list, show, diff, verify, gc. Did you"),
         (["runs"], "COMMAND"),

@@ -34,21 +34,31 @@ def add_run(parser: argparse.ArgumentParser, name: str = "run_id", metavar: str 
     )
 
 
-def whole_number(text: str) -> int:
+def whole_number(text: str, least: int = 0) -> int:
     """A count given as an option."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of {least} or more")
     return int(text)
 
 
+def positive_number(text: str) -> int:
+    """A count given as an option, of at least one."""
+    return whole_number(text, 1)
+
+
 def age(text: str) -> float:
-    """A duration given as an option, in seconds."""
+    """A duration given as an option, in seconds; whoever types ``30`` may mean days."""
     from stackyard.options import seconds
 
     try:
-        return seconds(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from exc
+        length = seconds(text)
+    except ValueError:
+        length = None
+    if length is None or (length and text.strip()[-1].isdigit()):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no duration with its unit. Write e.g. 30d, 12h, 20m or 90s"
+        )
+    return length
 
 
 def open_project_stack(option: str | None) -> tuple[Project, Stack]:

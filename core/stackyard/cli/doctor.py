@@ -20,8 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--deadline",
         type=age,
         default=DEADLINE,
-        metavar="SECONDS",
-        help="how long each component may take to answer (default: %(default)g)",
+        metavar="TIME",
+        help="how long each component may take to answer (default: %(default)gs)",
     )
     add_json(parser)
 
