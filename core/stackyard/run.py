@@ -16,8 +16,15 @@ from stackyard.components.orchestrator import (
     StepEvent,
     Watch,
 )
-from stackyard.errors import ConfigError, RunCancelled, RunError, StoreError, UsageError
-from stackyard.graph import Graph
+from stackyard.errors import (
+    ConfigError,
+    ParameterError,
+    RunCancelled,
+    RunError,
+    StoreError,
+    UsageError,
+)
+from stackyard.graph import FromParam, Graph, leaves
 from stackyard.summary import RunSummary, summarize
 
 if TYPE_CHECKING:
@@ -134,7 +141,7 @@ def start(
     if only is not None:
         graph.step(only)  # refused here, before the store is asked
     store = stack.store()
-    previous, given = _continued(store, graph, resume, only, dict(given or {}))
+    previous, given, reads = _continued(store, graph, resume, only, dict(given or {}))
     request = RunRequest(
         run_id=run_id or new_run_id(),
         graph=graph,
@@ -144,7 +151,7 @@ def start(
         params=params.resolve(graph, given),
         resume=previous,
         only=only,
-        cache=cache,
+        cache=cache and reads,
         files=compiled(stack, graph, settings),
         reason=reason,
         actor=actor(),
@@ -213,16 +220,38 @@ def require(stack: Stack, graph: Graph) -> None:
 
 def _continued(
     store: Store, graph: Graph, resume: str | None, only: str | None, given: dict[str, Any]
-) -> tuple[str | None, dict[str, Any]]:
-    """The run that is continued, and its parameters under those given now."""
+) -> tuple[str | None, dict[str, Any], bool]:
+    """The run that is continued, its parameters under those given now, whether it read the cache.
+
+    What was tried with one step alone is not what the pipeline was given: unless such a run is
+    named, ``--only`` takes the parameters of the last whole run.
+    """
     if resume is None and only is None:
-        return None, given
+        return None, given, True
+    if only is not None:
+        _refuse_unused(graph, only, given)
     previous = store.records.find(resume or "latest", pipeline=graph.name)
-    record = store.records.run(previous)
+    record = asked = store.records.run(previous)
     if record.pipeline != graph.name:
         raise UsageError(f"run {previous} is of pipeline {record.pipeline!r}, not {graph.name!r}")
+    while resume is None and asked.only is not None and asked.resume is not None:
+        asked = store.records.run(asked.resume)
     names = {p.name for p in graph.params}
-    return previous, {n: v for n, v in record.params.items() if n in names} | given
+    before = {n: v for n, v in asked.params.items() if n in names}
+    return previous, before | given, record.cache
+
+
+def _refuse_unused(graph: Graph, only: str, given: Mapping[str, Any]) -> None:
+    """Refuse parameters that the one step to run does not use: only the others would."""
+    inputs = graph.step(only).inputs.items()
+    read = (leaf for name, binding in inputs for _, leaf in leaves(name, binding))
+    used = dict.fromkeys(leaf.param for leaf in read if isinstance(leaf, FromParam))
+    for param in graph.params:
+        if param.name in given and param.name not in used:
+            raise ParameterError(
+                f"parameter {param.name!r} is not used by step {only!r}, which alone would run. "
+                f"It uses: {', '.join(used) or 'none'}. Leave it out, or run without --only"
+            )
 
 
 def _ignore(event: StepEvent) -> None:

@@ -313,3 +313,94 @@ def test_only_runs_one_step_on_the_last_inputs(learn: Place) -> None:
     change(learn, "dags/learn.py", "round(model, 3)", "round(model, 1)")
     document = learn.json("run", "learn", "--only", "report")
     assert [(s["name"], s["status"]) for s in document["steps"]] == [("report", "succeeded")]
+
+
+def test_a_resume_goes_on_without_the_cache_as_the_run_was_asked_to(place: Place) -> None:
+    place.write(
+        "dags/nc.py",
+        """
+        from pathlib import Path
+        from stackyard import pipeline, step
+
+        @step
+        def a() -> int:
+            return 1
+
+        @step
+        def b(n: int) -> int:
+            if Path("down").exists():
+                raise RuntimeError("down")
+            return n
+
+        @step
+        def c(n: int) -> int:
+            return n
+
+        @pipeline
+        def nc() -> None:
+            c(b(a()))
+        """,
+    )
+    place.run("run", "nc")
+    (place.root / "down").touch()
+    assert place.json("run", "nc", "--no-cache", check=False)["status"] == "failed"
+    assert place.json("run", "--resume", "latest", check=False)["status"] == "failed"
+    (place.root / "down").unlink()
+    resumed = place.json("run", "--resume", "latest")  # of a run that was itself resumed
+    found = {s["name"]: (s["status"], s["why"]) for s in resumed["steps"]}
+    assert found["a"][0] == "cached" and "which this one resumes" in found["a"][1]
+    for name in ("b", "c"):
+        assert found[name] == ("succeeded", "the cache is not read in this run")
+    assert place.steps("nc")["c"] == "cached"  # a run of its own reads it again
+
+
+@pytest.fixture
+def two(place: Place) -> Place:
+    """A pipeline whose parameters are read by one step each, and one in a list."""
+    place.write(
+        "dags/two.py",
+        """
+        from stackyard import pipeline, step
+
+        @step
+        def first(n: int) -> int:
+            return n
+
+        @step
+        def second(rows: int, parts: list[int]) -> list[int]:
+            return [rows, *parts]
+
+        @pipeline
+        def two(n: int = 1, m: int = 2, k: int = 3) -> None:
+            second(first(n), [m, k])
+        """,
+    )
+    return place
+
+
+def test_only_refuses_a_parameter_that_its_step_does_not_use(two: Place) -> None:
+    two.run("run", "two")
+    done = two.run("run", "two", "--only", "second", "--param", "n=5", check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: parameter 'n' is not used by step 'second', which alone would run. It uses: m, k. "
+        "Leave it out, or run without --only\n"
+    )
+    done = two.run("run", "two", "--only", "second", "--param", "x=5", check=False)
+    assert done.returncode == 2 and "has no parameter 'x'. Parameters: n, m, k" in done.stderr
+    assert len(two.json("runs", "list")["runs"]) == 1
+
+
+def test_only_takes_its_parameters_from_the_last_whole_run(two: Place) -> None:
+    def made(*words: str) -> dict[str, int]:
+        run = two.json("run", "two", *words)["run_id"]
+        shown: dict[str, int] = two.json("runs", "show", run)["params"]
+        return shown
+
+    assert made("--param", "m=4") == {"n": 1, "m": 4, "k": 3}
+    assert made("--only", "second", "--param", "k=9") == {"n": 1, "m": 4, "k": 9}
+    assert made("--only", "second", "--param", "m=5") == {"n": 1, "m": 5, "k": 3}
+    assert made("--only", "second") == {"n": 1, "m": 4, "k": 3}
+    tried = two.json("run", "two", "--only", "second", "--param", "k=8")["run_id"]
+    again = made("--only", "second", "--resume", tried)  # the run is named
+    assert again == {"n": 1, "m": 4, "k": 8}
