@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stackyard.bytecode import compile_aside
 from stackyard.errors import ArtifactNotFound, UsageError
 from stackyard.project import Project, find_project
 from stackyard.runner import Runner
@@ -78,7 +79,9 @@ def open_task(
             "python -m stackyard.step: this is the run's first task and STACKYARD_PROJECT is not "
             "set, so there is no code to run"
         )
-    code = (here or Project(root, ())).at(store.bundles.open(bundle), roots)
+    folder = store.bundles.open(bundle)
+    compile_aside(folder, store.bundles.bytecode(bundle))
+    code = (here or Project(root, ())).at(folder, roots)
     stack = open_stack(code, stack_name)
     code.activate()
     if begun is not None:

@@ -98,6 +98,16 @@ def test_a_further_task_starts_cheaply_and_runs_its_step_as_usual(place: Place) 
     assert "True []" in done.stderr.splitlines()
 
 
+def test_what_a_task_compiles_lies_outside_of_its_code(place: Place) -> None:
+    """In the code it could be replaced by what nobody compares with the source."""
+    place.write("dags/chain.py", PIPELINE)
+    done = task(place, "one", PYTHONDONTWRITEBYTECODE="")
+    assert done.returncode == 0, done.stderr
+    bundles = place.root / ".stackyard/cache/bundles"
+    (made,) = bundles.rglob("*.pyc")
+    assert made.is_relative_to(next(bundles.glob("*.bytecode")))
+
+
 def test_a_secret_in_an_error_of_a_worker_is_not_told(place: Place) -> None:
     place.write(
         "stacks/local.yaml",

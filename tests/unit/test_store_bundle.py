@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -165,6 +166,52 @@ def test_opening_again_removes_what_was_added(bundles: Bundles, tmp_path: Path, 
     assert files(opened) == FILES
     assert not added.exists()
     assert [p.name for p in bundles.folder.iterdir()] == [digest]
+
+
+@pytest.mark.parametrize("name", ["src/helper", "dags/flights.py"])
+def test_a_link_is_not_of_the_bundle(bundles: Bundles, tmp_path: Path, name: str) -> None:
+    """Not even to the same content: whoever owns that could change it while a step runs."""
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    path = bundles.open(digest) / name
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    opened = bundles.open(digest)
+    assert not (opened / name).is_symlink()
+    assert files(opened) == FILES
+
+
+def test_what_was_compiled_in_a_bundle_is_removed(bundles: Bundles, tmp_path: Path) -> None:
+    """Processes that a step starts may write there; what runs from there must be compared."""
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    planted = bundles.open(digest) / "dags/__pycache__/flights.cpython-311.pyc"
+    planted.parent.mkdir()
+    planted.write_bytes(b"anything")
+    before = planted.parents[1].stat().st_ino
+    assert not (bundles.open(digest) / "dags/__pycache__").exists()
+    assert planted.parents[1].stat().st_ino == before  # others may be importing from it
+
+
+def test_opened_bundles_are_of_one_user(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    bundles.folder.mkdir(parents=True)
+    bundles.folder.chmod(0o777)
+    bundles.open(digest)
+    assert bundles.folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [(["a", "a/b"], os.strerror(errno.EEXIST)), (["a" * 300], os.strerror(errno.ENAMETOOLONG))],
+)
+def test_why_a_bundle_cannot_be_extracted(bundles: Bundles, names: list[str], reason: str) -> None:
+    digest = keep(
+        bundles, {"bundle": 1, "folders": [], "files": {name: {"text": ""} for name in names}}
+    )
+    with pytest.raises(StoreError, match=f"{reason.lower()}$"):
+        bundles.open(digest)
 
 
 def test_a_bundle_that_is_missing_or_damaged(bundles: Bundles, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ place. It is kept among the artifacts.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -21,6 +22,14 @@ from stackyard.store.backend import REFRESH_AFTER, Backend, artifact_key
 FORMAT = 1
 LIMIT = 50 * 1024 * 1024  # bytes of code; more is data that belongs elsewhere
 _SKIPPED = {"dags/generated"}  # relative to the project's root
+_ACCESS = ". It is private to one user: run the tasks as that user, or give this one access"
+_CURES = {
+    errno.ENOSPC: ". Cure: free space there",
+    errno.EDQUOT: ". Cure: free space there",
+    errno.EACCES: _ACCESS,
+    errno.EPERM: _ACCESS,
+    errno.EROFS: _ACCESS,
+}
 
 
 def pack(root: Path, code_roots: Sequence[Path]) -> bytes:
@@ -78,11 +87,14 @@ class Bundles:
         """Return a folder with the project's code at the same relative paths.
 
         It is extracted once, whole or not at all, and compared with the bundle whenever it is
-        opened: what runs is what the digest names.
+        opened: what runs is what the digest names. Other users cannot write to the folder around
+        it, so it stays as it was compared; what this user's own processes may do to it afterwards
+        is not prevented.
 
         Raises:
             ArtifactNotFound: there is no such bundle.
             DigestMismatch: the bundle is damaged; nothing was extracted.
+            StoreError: it cannot be read or extracted.
         """
         import blake3
 
@@ -94,18 +106,29 @@ class Bundles:
             )
         members = _members(data, digest)
         target = self.folder / digest
-        for _ in range(5):
-            if _same(target, members):
-                return target
-            try:
+        try:
+            self._make_private()
+            for _ in range(5):
+                if _same(target, members):
+                    return target
                 self._extract(members, target)
-            except OSError as exc:
-                why = (exc.strerror or str(exc)).lower()
-                raise StoreError(
-                    f"cannot open a bundle in {self.folder}: {why}. Cure: free space there or "
-                    "give this user access to it"
-                ) from exc
+        except OSError as exc:
+            why = (exc.strerror or str(exc)).lower()
+            cure = _CURES.get(exc.errno or 0, "")
+            raise StoreError(
+                f"cannot open bundle {digest[:12]} in {self.folder}: {why}{cure}"
+            ) from exc
         raise StoreError(f"{target} is changed as often as it is written")
+
+    def bytecode(self, digest: str) -> Path:
+        """The folder beside an opened bundle for what Python compiles of it."""
+        return self.folder / f"{digest}.bytecode"
+
+    def _make_private(self) -> None:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(OSError):  # another user's, who has his reasons
+            self.folder.chmod(0o700)
 
     def _extract(self, members: Sequence[_Member], target: Path) -> None:
         """Write beside the target and rename; a damaged folder is moved out of the way."""
@@ -114,7 +137,7 @@ class Bundles:
         aside = self.folder / f".{os.urandom(8).hex()}"
         old = aside.with_suffix(".old")
         try:
-            aside.mkdir(parents=True)
+            aside.mkdir()
             for name, content, mode in members:
                 path = aside / name
                 if content is None:
@@ -169,12 +192,21 @@ def _unpacked(file: Any) -> tuple[bytes, int]:
 
 
 def _same(folder: Path, members: Sequence[_Member]) -> bool:
-    """Whether the folder holds these files with these bytes, and no others."""
+    """Whether the folder holds these files with these bytes, and no others.
+
+    What processes that a step started compiled there is removed: Python would run it unread.
+    """
     wanted = {name: content for name, content, _ in members}
     folders = {name[:end] for name in wanted for end in range(len(name)) if name[end] == "/"}
     folders |= {name for name, content in wanted.items() if content is None}
     try:
-        return _listing(folder, "") == wanted.keys() | folders and all(
+        found = _listing(folder, "")
+        compiled = {name for name in found if name.endswith("/__pycache__")} - folders
+        for name in compiled:
+            import shutil
+
+            shutil.rmtree(folder / name)
+        return found - compiled == wanted.keys() | folders and all(
             (folder / name).is_dir() if content is None else (folder / name).read_bytes() == content
             for name, content in wanted.items()
         )
@@ -183,14 +215,17 @@ def _same(folder: Path, members: Sequence[_Member]) -> bool:
 
 
 def _listing(folder: Path | str, prefix: str) -> set[str]:
-    """Everything below an opened bundle but what Python compiled there."""
+    """Everything below an opened bundle; what is in ``__pycache__`` counts as one.
+
+    A link, which no bundle holds, is listed with a slash at the end, as no file or folder is.
+    """
     found = set()
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name != "__pycache__":
-                found.add(prefix + entry.name)
-                if entry.is_dir():
-                    found |= _listing(entry.path, f"{prefix}{entry.name}/")
+            name = prefix + entry.name
+            found.add(f"{name}/" if entry.is_symlink() else name)
+            if entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                found |= _listing(entry.path, f"{name}/")
     return found
 
 
