@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stackyard.errors import ArtifactNotFound
 from stackyard.graph import Step
 from stackyard.store import cachekey
+from stackyard.store.backend import artifact_key
 from stackyard.store.records import AttemptRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class Earlier:
         self._run = run
         self._records = records
         self._latest: dict[str, Latest] = {}
+        self._there: set[str] = set()  # digests that the store was seen to have
+        self.gone: set[str] = set()  # steps whose results are known, but not in the store
 
     def known(self, step: Step, key: str) -> tuple[AttemptRecord, str] | None:
         """Return an attempt whose result stands for ``step`` under ``key``, and why it may."""
@@ -30,14 +33,27 @@ class Earlier:
             return None
         for attempts in self.lineage:
             done = attempts.get(step.name)
-            if done is not None and done.status != "failed" and done.key == key:
+            if done is None or done.status == "failed" or done.key != key:
+                continue
+            if self._whole(step.name, done):
                 return done, f"finished in run {done.run_id}, which this one resumes"
         if not self._run.cache or not cachekey.reusable(step):
             return None
         hit = self._records.cache_get(key, cachekey.max_age(step))
-        if hit is None:
+        if hit is None or not self._whole(step.name, hit):
             return None
         return hit, f"nothing it depends on changed since run {hit.run_id}"
+
+    def _whole(self, step: str, attempt: AttemptRecord) -> bool:
+        """Whether the store still has what an attempt made: somebody may have deleted files."""
+        for digest in (*(ref.digest for ref in attempt.outputs.values()), *attempt.kept):
+            if digest in self._there:
+                continue
+            if not self._records.backend.exists(artifact_key(digest)):
+                self.gone.add(step)
+                return False
+            self._there.add(digest)
+        return True
 
     @cached_property
     def lineage(self) -> list[Latest]:

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stackyard.binding import arguments_of
 from stackyard.capture import Capture
 from stackyard.components.base import redact
 from stackyard.errors import (
+    ArtifactNotFound,
+    DigestMismatch,
     PipelineError,
     StackyardError,
     StepFailed,
@@ -23,7 +26,7 @@ from stackyard.errors import (
     Unstorable,
     UsageError,
 )
-from stackyard.graph import Binding, FromParam, FromStep, ListOf, Step
+from stackyard.graph import Step
 from stackyard.injected import Injected
 from stackyard.store.records import ArtifactRef, AttemptRecord, host_name
 
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from stackyard.pipeline import StepFunction
     from stackyard.runner import Runner
     from stackyard.signature import Signature
+
+
+_OF_DATA = Unstorable | ArtifactNotFound | DigestMismatch  # the step's own failure, not the store's
 
 
 @dataclass(frozen=True)
@@ -123,8 +129,9 @@ def find_function(target: str) -> StepFunction[..., Any]:
 def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> AttemptRecord:
     """Make ``attempt`` in this process and write its record.
 
-    A step that raises gives a record with status ``failed``; KeyboardInterrupt passes through and
-    leaves no record. ``through``: its output also goes to standard error.
+    A step that raises anything, or whose input is not in the store any more, gives a record with
+    status ``failed``; KeyboardInterrupt passes through and leaves no record. ``through``: its
+    output also goes to standard error.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -144,20 +151,22 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
     token = _current.set(Current(runner.run_id, step.name, keep, artifacts.fetch))
     outputs: dict[str, ArtifactRef] = {}
     error = trace = None
-    wrong: Exception | SystemExit | None = None
+    wrong: BaseException | None = None
     capture = Capture(through=through)
     try:
         with capture:
             try:
                 function = find_function(step.target)
-                arguments = _arguments(runner, step, attempt, function)
+                arguments = arguments_of(runner, step, attempt, function)
                 with Injected() as injected:
                     for name, injection in step.injections.items():
                         arguments[name] = runner.inject(step, name, injection, journal)
                         injected.add(arguments[name])
                     result = function.function(**arguments)
                     outputs = _save(runner, step, result, function.signature)
-            except (Exception, SystemExit) as exc:  # user code raises anything
+            except KeyboardInterrupt:
+                raise
+            except BaseException as exc:  # user code raises anything, asyncio.CancelledError too
                 error, trace, wrong = describe(exc), _user_traceback(exc), exc
                 outputs = {}
     finally:
@@ -187,7 +196,7 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
         pid=os.getpid(),
     )
     record = runner.write(record)
-    if isinstance(wrong, UsageError | StoreError) and not isinstance(wrong, Unstorable):
+    if isinstance(wrong, UsageError | StoreError) and not isinstance(wrong, _OF_DATA):
         raise wrong
     return record
 
@@ -222,27 +231,6 @@ def describe(exc: BaseException) -> str:
 def with_number(record: AttemptRecord, number: int) -> AttemptRecord:
     """The same record under another attempt number."""
     return replace(record, attempt=number)
-
-
-def _arguments(
-    runner: Runner, step: Step, attempt: Attempt, function: StepFunction[..., Any]
-) -> dict[str, Any]:
-    """The step's arguments as Python values, artifacts as read back from the store."""
-    load = runner.store.artifacts.load
-
-    def value(name: str, binding: Binding) -> Any:
-        if isinstance(binding, ListOf):
-            return binding.build([value(f"{name}.{i}", b) for i, b in enumerate(binding.items)])
-        if isinstance(binding, FromStep):
-            return load(attempt.inputs[name])
-        from stackyard import params
-
-        if isinstance(binding, FromParam):
-            return params.decode(declared[binding.param], attempt.values[name])
-        return params.decode_argument(function, name, attempt.values[name])
-
-    declared = {param.name: param for param in runner.graph.params}
-    return {name: value(name, binding) for name, binding in step.inputs.items()}
 
 
 def _save(runner: Runner, step: Step, result: Any, signature: Signature) -> dict[str, ArtifactRef]:

@@ -180,6 +180,8 @@ class Runner:
         step = self.graph.step(attempt.step)
         if self.record.only == step.name:
             return "asked for by --only"
+        if step.name in self.earlier.gone:
+            return "its result is not in the store any more"
         if not self.record.cache:
             return "the cache is not read in this run"
         if step.options.effect:

@@ -110,6 +110,34 @@ def test_a_failing_branch_stops_only_what_follows_it(place: Place, parallel: str
     assert re.search(r"^behind +skipped +step 'fails' failed$", done.stderr, re.MULTILINE)
 
 
+@pytest.mark.parametrize("timeout", ["", "timeout='1m'"], ids=["here", "worker"])
+@pytest.mark.parametrize("raised", ["asyncio.CancelledError('x')", "GeneratorExit('x')"])
+def test_an_error_that_is_no_exception(place: Place, raised: str, timeout: str) -> None:
+    place.write(
+        "dags/odd.py",
+        f"""
+        import asyncio
+        from stackyard import pipeline, step
+
+        @step({timeout})
+        def fails() -> int:
+            raise {raised}
+
+        @pipeline
+        def odd() -> None:
+            fails()
+        """,
+    )
+    done = place.run("run", "odd", "--json", check=False)
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    kind = raised.partition("(")[0].rpartition(".")[2]
+    assert document["status"] == "failed"
+    assert document["error"] == f"step 'fails' failed: {kind}: x"
+    (attempt,) = place.json("runs", "show", "latest")["steps"][0]["attempts"]
+    assert f"raise {raised}" in attempt["traceback"]
+
+
 def test_resumed_with_other_parameters(place: Place) -> None:
     place.write(
         "dags/picky.py",
