@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 import warnings
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -67,3 +69,18 @@ def test_a_wheel_has_the_files_of_the_demo() -> None:
         wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["force-include"] == {name: f"stackyard/demo_project/{name}" for name in FILES}
     assert all((ROOT / name).is_file() for name in FILES)
+
+
+@pytest.mark.full
+def test_a_wheel_that_was_built_has_the_files_of_the_demo(tmp_path: Path) -> None:
+    own = ROOT / ".uv/bin/uv"
+    uv = str(own) if own.is_file() else shutil.which("uv")
+    if uv is None:
+        pytest.skip("a wheel is built with uv, which is not installed")
+    subprocess.run(
+        [uv, "build", "--wheel", "--out-dir", str(tmp_path), str(ROOT)], check=True, timeout=600
+    )
+    (wheel,) = tmp_path.glob("stackyard-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        for name in FILES:
+            assert packed.read(f"stackyard/demo_project/{name}") == (ROOT / name).read_bytes()

@@ -202,6 +202,16 @@ def test_opened_bundles_are_of_one_user(bundles: Bundles, tmp_path: Path) -> Non
     assert bundles.folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_bundles_of_another_user_are_refused(bundles: Bundles, tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    digest = bundles.put(root, roots(root))
+    bundles.open(digest)
+    os.chown(bundles.folder, 12345, -1)
+    with pytest.raises(StoreError, match="bundles: it belongs to another user"):
+        bundles.open(digest)
+
+
 @pytest.mark.parametrize(
     ("names", "reason"),
     [(["a", "a/b"], os.strerror(errno.EEXIST)), (["a" * 300], os.strerror(errno.ENAMETOOLONG))],

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,13 +23,12 @@ from stackyard.store.backend import REFRESH_AFTER, Backend, artifact_key
 FORMAT = 1
 LIMIT = 50 * 1024 * 1024  # bytes of code; more is data that belongs elsewhere
 _SKIPPED = {"dags/generated"}  # relative to the project's root
-_ACCESS = ". It is private to one user: run the tasks as that user, or give this one access"
+_ACCESS = ". Cure: run all tasks as one user, or make the folder this one's"
 _CURES = {
     errno.ENOSPC: ". Cure: free space there",
     errno.EDQUOT: ". Cure: free space there",
     errno.EACCES: _ACCESS,
     errno.EPERM: _ACCESS,
-    errno.EROFS: _ACCESS,
 }
 
 
@@ -127,7 +127,9 @@ class Bundles:
     def _make_private(self) -> None:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(OSError):  # another user's, who has his reasons
+        if sys.platform != "win32" and self.folder.stat().st_uid not in (os.geteuid(), 0):
+            raise PermissionError(errno.EPERM, "it belongs to another user")
+        with contextlib.suppress(OSError):  # not every file system has modes
             self.folder.chmod(0o700)
 
     def _extract(self, members: Sequence[_Member], target: Path) -> None:
@@ -205,7 +207,9 @@ def _same(folder: Path, members: Sequence[_Member]) -> bool:
         for name in compiled:
             import shutil
 
-            shutil.rmtree(folder / name)
+            shutil.rmtree(folder / name, ignore_errors=True)  # as others may do right now
+            if os.path.lexists(folder / name):
+                return False
         return found - compiled == wanted.keys() | folders and all(
             (folder / name).is_dir() if content is None else (folder / name).read_bytes() == content
             for name, content in wanted.items()
