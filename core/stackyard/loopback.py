@@ -1,10 +1,30 @@
-"""Ports and pages of this machine, as the services of a stack use them."""
+"""Ports and pages of this machine, as a stack names them and its services use them."""
 
 from __future__ import annotations
 
 from stackyard.errors import UsageError
 
 HOST = "127.0.0.1"
+
+
+def check_address(key: str, url: str | None) -> None:
+    """Raise ValueError, as a configuration does, if ``url`` is of a server at an impossible port.
+
+    Args:
+        key: what a stack file calls it.
+        url: the address; what is not of ``http`` or ``https`` is not looked at.
+    """
+    from urllib.parse import urlsplit
+
+    if url is None or not url.startswith(("http://", "https://")):
+        return
+    host = urlsplit(url).netloc.rpartition("@")[2]  # without a password, which is not shown
+    try:
+        wrong = urlsplit(url).port == 0
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise ValueError(f"{key}: {host!r} has no possible port. Ports are 1 to 65535")
 
 
 def check_free(port: int | None, who: str, owner: str = "") -> None:

@@ -89,6 +89,55 @@ def test_list_of_a_pipeline_that_is_not_there(store, capsys, tmp_path):
         assert err.startswith("error: ")
 
 
+def damage(store, key, data=b""):
+    """Put other bytes in the place of a record."""
+    store.backend.delete(key)
+    store.backend.put_if_absent(key, data)
+
+
+@pytest.mark.parametrize("data", [b"", b'{"run_id": "2026', b'{"format": 99}'])
+def test_a_run_that_cannot_be_read_hides_no_other(store, capsys, data):
+    for number in (1, 2, 3):
+        history.full_run(store, number)
+    key = f"runs/{history.run_id(2)}/run.json"
+    damage(store, key, data)
+    rows = document(capsys, "runs", "list")["runs"]
+    assert [r["run_id"] for r in rows] == [history.run_id(n) for n in (3, 2, 1)]
+    assert [r["status"] for r in rows] == ["succeeded", "unreadable", "succeeded"]
+    assert f"store record {key} " in rows[1]["error"]
+    line = call(capsys, "runs", "list").splitlines()[2]
+    assert line.split()[:2] == [history.run_id(2), "unreadable"]
+    assert key in line
+    assert len(document(capsys, "runs", "list", "--pipeline", "flights")["runs"]) == 3
+    err = call(capsys, "runs", "show", history.run_id(2), code=2)
+    assert err.startswith(f"error: store record {key} cannot be read: ")
+    assert err.count("\n") == 1
+    assert "Bring it back from a copy of the store, or delete it" in err
+    call(capsys, "runs", "show", "latest")
+    assert document(capsys, "runs", "gc", "--keep-last", "0", "--grace", "0")["unreadable"] == [key]
+    assert main(["runs", "gc"]) == 0
+    assert f"warning: {key} cannot be read, and what it may refer to is kept" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_latest_run_is_no_older_one_where_it_cannot_be_read(store, capsys):
+    history.full_run(store, 1)
+    history.full_run(store, 2)
+    key = f"runs/{history.run_id(2)}/run.json"
+    damage(store, key)
+    assert f"store record {key} cannot be read" in call(capsys, "runs", "show", "latest", code=2)
+
+
+def test_an_end_that_cannot_be_read_hides_no_other_run(store, capsys):
+    history.full_run(store, 1)
+    history.full_run(store, 2)
+    damage(store, f"runs/{history.run_id(1)}/ends/1.json")
+    store.backend.put_if_absent(f"runs/{history.run_id(2)}/ends/1_copy.json", b"x")
+    rows = document(capsys, "runs", "list")["runs"]
+    assert [r["status"] for r in rows] == ["succeeded", "unreadable"]
+
+
 def test_list_of_an_empty_store(store, capsys):
     assert main(["runs", "list"]) == 0
     assert "no runs in" in capsys.readouterr().err
@@ -395,6 +444,33 @@ def test_artifact_get_of_a_folder_is_the_users_own(store, capsys, tmp_path):
     copy = tmp_path / "copy" / "deep" / "a.txt"
     copy.write_text("changed")
     assert (store.artifacts.load(ref) / "deep" / "a.txt").read_text() == "a"
+
+
+def test_artifact_get_into_a_folder_calls_the_file_after_the_artifact(store, capsys, tmp_path):
+    import pandas as pd
+
+    run = history.full_run(store)
+    (tmp_path / "into").mkdir()
+    assert call(capsys, "artifact", "get", "latest:load", ".") == "load.json  JSON\n"
+    assert json.loads((tmp_path / "load.json").read_text()) == "load.result"
+    assert "exists already" in call(capsys, "artifact", "get", "latest:load", "./", code=2)
+    call(capsys, "artifact", "get", "latest:split.test", "into")
+    digest = history.output(store, run, "split", "train").digest
+    os.chdir(tmp_path / "into")
+    call(capsys, "artifact", "get", digest, "..")  # its maker is found
+    os.chdir(tmp_path)
+    later = history.run_record(2)
+    store.records.start(later)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").touch()
+    folder, table = store.artifacts.save(tmp_path / "files"), pd.DataFrame({"a": [1]})
+    history.attempt(store, later, "load", outputs={"result": store.artifacts.save(table)})
+    history.attempt(store, later, "train", outputs={"result": folder})
+    for step in ("load", "train"):
+        call(capsys, "artifact", "get", f"{later.run_id}:{step}", "into")
+    found = sorted(p.relative_to(tmp_path).as_posix() for p in (tmp_path / "into").rglob("*"))
+    assert found == ["into/load.arrow", "into/split.test.json", "into/train", "into/train/a.txt"]
+    assert (tmp_path / "split.train.json").is_file()
 
 
 def test_artifact_get_of_a_deleted_one_says_how_to_make_it(store, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -240,3 +241,43 @@ def test_looking_at_stacks_imports_no_tool(words: list[str]) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("component", "says"),
+    [
+        (
+            "orchestrator: {flavor: airflow, port: 99999}",
+            "orchestrator (airflow): port: 99999 is no port. Ports are 1 to 65535",
+        ),
+        ("orchestrator: {flavor: airflow, port: 0}", "port: 0 is no port"),
+        (
+            "orchestrator: {flavor: airflow, url: 'http://127.0.0.1:99999'}",
+            "orchestrator (airflow): url: '127.0.0.1:99999' has no possible",
+        ),
+        (
+            "tracker: {flavor: mlflow, tracking_uri: 'http://u:word@127.0.0.1:99999', serve: true}",
+            "tracker (mlflow): tracking_uri: '127.0.0.1:99999' has no",
+        ),
+        (
+            "tracker: {flavor: mlflow, tracking_uri: 'http://127.0.0.1:x', serve: true}",
+            "tracker (mlflow): tracking_uri: '127.0.0.1:x' has no",
+        ),
+        (
+            "registry: {flavor: mlflow, registry_uri: 'https://models.example:0'}",
+            "registry (mlflow): registry_uri: 'models.example:0' has no",
+        ),
+    ],
+)
+def test_a_port_that_cannot_be_is_refused(
+    shell: Shell, tmp_path: Path, component: str, says: str
+) -> None:
+    text = "components:\n  " + component + "\n"
+    text += "" if "orchestrator" in component else "  orchestrator: {flavor: local}\n"
+    (tmp_path / "stacks" / "bad.yaml").write_text(text)
+    assert shell("stack", "check", "bad") == 2
+    assert re.search(rf"error: stacks/bad.yaml:2:\d+ .*{re.escape(says)}", shell.err)
+    assert "word" not in shell.err
+    if "registry" not in component:  # it has no service
+        assert shell("stack", "up", "--stack", "bad") == 2
+        assert says in shell.err and shell.err.count("\n") == 1

@@ -51,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "path",
         metavar="PATH",
         help="where to write; the ending chooses the form: .csv, .parquet or .arrow of a table, "
-        ".json of a plain value; without one, the artifact's own",
+        ".json of a plain value; without one, the artifact's own; in a folder that there is, the "
+        "file is called after the step",
     )
     add_stack(get)
     add_json(get)

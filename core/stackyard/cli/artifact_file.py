@@ -36,9 +36,14 @@ def forms(store: Store, found: Found) -> Forms:
 def named(path: Path, how: Forms, reference: str, found: Found) -> Path:
     """The file to write; a name without an ending is given the artifact's own.
 
+    In a folder that there is, the file is called after the artifact.
+
     Raises:
         UsageError: the ending is of another kind of file; says which fit.
     """
+    if path.is_dir():
+        called = found.step if found.output == "result" else f"{found.step}.{found.output}"
+        return path / f"{called if found.step else found.digest[:16]}{next(iter(how), '')}"
     suffix = path.suffix.lower()
     if not how or suffix in how:
         return path

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stackyard.components.base import Secret
+from stackyard.loopback import check_address
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,8 @@ class AirflowConfig:
     packages: tuple[str, ...] = ()
     parallelism: int = 4
     timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise ValueError(f"port: {self.port} is no port. Ports are 1 to 65535")
+        check_address("url", self.url)

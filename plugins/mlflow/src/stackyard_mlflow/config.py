@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stackyard.components.base import Secret
+from stackyard.loopback import check_address
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class MlflowConfig:
     username: str | None = None
     password: Secret | None = None
 
+    def __post_init__(self) -> None:
+        check_address("tracking_uri", self.tracking_uri)
+
 
 @dataclass(frozen=True)
 class MlflowTrackerConfig(MlflowConfig):
@@ -54,3 +58,7 @@ class MlflowRegistryConfig(MlflowConfig):
     """
 
     registry_uri: str | None = None
+
+    def __post_init__(self) -> None:
+        MlflowConfig.__post_init__(self)
+        check_address("registry_uri", self.registry_uri)
