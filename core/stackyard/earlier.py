@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from stackyard.errors import ArtifactNotFound
+from stackyard.errors import ArtifactNotFound, StoreError
 from stackyard.graph import Step
 from stackyard.store import cachekey
 from stackyard.store.backend import artifact_key
@@ -69,7 +69,10 @@ class Earlier:
     def previous(self, step: str) -> AttemptRecord | None:
         """The step's newest successful attempt in the last five runs of the same pipeline."""
         for run_id in self._before:
-            attempt = self._read(run_id).get(step)
+            try:
+                attempt = self._read(run_id).get(step)
+            except StoreError:  # a damaged record: this only tells people why a step runs
+                continue
             if attempt is not None and attempt.status != "failed":
                 return attempt
         return None

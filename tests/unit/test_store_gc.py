@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError, UsageError
+from stackyard.errors import ArtifactNotFound, DigestMismatch, UsageError
 from stackyard.store import leases
 from stackyard.store.gc import GcReport, gc
 from stackyard.store.records import (
@@ -22,6 +22,7 @@ from stackyard.store.records import (
     RunRecord,
     host_name,
     new_run_id,
+    run_key,
 )
 from stackyard.store.store import Store, open_store
 
@@ -221,15 +222,35 @@ def test_what_a_cut_short_deletion_left_is_removed(store: Store) -> None:
     assert store.backend.list("runs/") == []
 
 
-def test_a_record_that_cannot_be_read_stops_collection(store: Store) -> None:
+def test_a_record_that_cannot_be_read_keeps_what_it_may_refer_to(store: Store) -> None:
     run_id, ref = made(store, "x")
     store.backend.put_if_absent(f"runs/{run_id}/attempts/new@1.json", b'{"format": 2}')
     lost = store.artifacts.save("lost")
     grow_old(store)
-    with pytest.raises(StoreError, match=r"new@1\.json cannot be read"):
-        gc(store, keep_last=0, grace=0)
+    report = gc(store, keep_last=0, grace=0)
+    assert report.unreadable == (f"runs/{run_id}/attempts/new@1.json",)
+    assert (report.runs, report.artifacts) == ((), 0)
     assert there(store) == digests(ref, lost)
     assert [r.run_id for r in store.records.runs()] == [run_id]
+
+
+def test_a_run_that_cannot_be_read_keeps_older_ones_and_all_artifacts(store: Store) -> None:
+    """It may continue any of them, and its code may be any artifact."""
+    old, before = made(store, "before", age=30 * DAY)
+    damaged, _ = made(store, "damaged", age=20 * DAY)
+    new, after = made(store, "after", age=10 * DAY)
+    store.backend.delete(run_key(damaged))
+    store.backend.put_if_absent(run_key(damaged), b"")
+    grow_old(store)
+    report = gc(store, keep_last=0, grace=0)
+    assert report.unreadable == (run_key(damaged),)
+    assert (report.runs, report.artifacts) == ((new,), 0)
+    assert digests(before, after) <= there(store)
+    assert [r.run_id for r in store.records.runs()] == [old]
+    store.backend.delete(run_key(damaged))  # whoever gives it up
+    report = gc(store, keep_last=0, grace=0)
+    assert (report.runs, report.unreadable, there(store)) == ((old,), (), set())
+    assert store.backend.list("runs/") == []
 
 
 def test_a_damaged_list_of_parts_stops_collection(store: Store, tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ from stackyard.cli.arguments import (
     positive_number,
     whole_number,
 )
-from stackyard.errors import UsageError, suggest
+from stackyard.errors import StoreError, UsageError, suggest
 from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
     from stackyard.project import Project
     from stackyard.report import RunReport
+    from stackyard.store.records import RunRecord
+    from stackyard.store.run_records import Unreadable
     from stackyard.store.store import Store
 
 
@@ -84,22 +86,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(project: Project, store: Store, args: argparse.Namespace) -> int:
-    rows = []
-    for record in store.records.runs(args.pipeline, args.limit, args.stack):
-        end = store.records.ended(record.run_id)
-        rows.append(
-            {
-                "run_id": record.run_id,
-                "pipeline": record.pipeline,
-                "stack": record.stack,
-                "status": end.status if end else store.records.status(record.run_id),
-                "started": record.started,
-                "seconds": round(end.ended - record.started, 4) if end else None,
-                "actor": record.actor,
-                "reason": record.reason,
-                "resume": record.resume,
-            }
-        )
+    found = store.records.listed(args.pipeline, args.limit, args.stack)
+    rows = [_listed(store, one) for one in found]
     nothing = "" if rows else _nothing(project, store, args)
     if args.json:
         output.json_document({"store": store.url, "runs": rows})
@@ -109,6 +97,25 @@ def _list(project: Project, store: Store, args: argparse.Namespace) -> int:
     else:
         output.say(nothing)
     return 0
+
+
+def _listed(store: Store, one: RunRecord | Unreadable) -> dict[str, Any]:
+    """A run as one row; what cannot be read of it hides no other run."""
+    from stackyard.store.records import RunRecord
+
+    row = dict.fromkeys(
+        ("run_id", "pipeline", "stack", "status", "started", "seconds", "actor", "reason", "resume")
+    )
+    if not isinstance(one, RunRecord):
+        return {**row, "run_id": one.run_id, "status": "unreadable", "error": one.error}
+    row |= {name: getattr(one, name) for name in row if hasattr(one, name)}
+    try:
+        end = store.records.ended(one.run_id)
+        status = end.status if end else store.records.status(one.run_id)
+    except StoreError as exc:
+        return {**row, "status": "unreadable", "error": str(exc)}
+    taken = round(end.ended - one.started, 4) if end else None
+    return {**row, "status": status, "seconds": taken, "error": end.error if end else None}
 
 
 def _nothing(project: Project, store: Store, args: argparse.Namespace) -> str:
@@ -130,7 +137,9 @@ def _nothing(project: Project, store: Store, args: argparse.Namespace) -> str:
 
 
 def _row(row: dict[str, Any]) -> tuple[object, ...]:
-    why = row["reason"] + (f", continues {row['resume']}" if row["resume"] else "")
+    why = (row["reason"] or "") + (f", continues {row['resume']}" if row["resume"] else "")
+    if row["status"] == "unreadable":
+        why = row["error"]
     return (
         row["run_id"], row["pipeline"], row["stack"], row["status"], _when(row["started"]),
         output.seconds(row["seconds"]), row["actor"], why,
@@ -287,6 +296,11 @@ def _gc(project: Project, store: Store, args: argparse.Namespace) -> int:
             else (f"{report.young} runs are kept because they are")
         )
         output.say(f"{runs} younger than {output.seconds(grace)} (--grace)")
+    for key in report.unreadable:
+        output.warn(
+            f"{key} cannot be read, and what it may refer to is kept: all artifacts, and all runs "
+            "but newer ones. Bring it back from a copy of the store, or delete it; then again"
+        )
     if report.waiting:
         output.say(
             f"{report.waiting} more ({output.size(report.waiting_bytes)}) are not needed, but "
@@ -295,5 +309,7 @@ def _gc(project: Project, store: Store, args: argparse.Namespace) -> int:
     return 0
 
 
-def _when(started: float) -> str:
+def _when(started: float | None) -> str:
+    if started is None:
+        return ""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started))

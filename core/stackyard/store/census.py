@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from stackyard.errors import StoreError
 from stackyard.store import codec
 from stackyard.store.leases import held
 from stackyard.store.records import AttemptRecord, RunRecord, attempt_key, run_key
@@ -29,6 +30,7 @@ class Census:
         self.keys: dict[str, dict[str, float]] = {}  # run id -> key -> time of writing
         self.held: set[str] = set()  # runs that somebody works on after their end
         self.news: set[str] = set()  # digests that the last update found in new records
+        self.unreadable: dict[str, str] = {}  # key of a record -> why it cannot be read
         self._digests: dict[str, set[str]] = {}  # key -> what it mentions
         self._reused: dict[str, str] = {}  # key of an attempt -> key of the one it reuses
         self._closed: set[str] = set()  # digests whose parts were looked up
@@ -48,9 +50,17 @@ class Census:
         for key, (_, written) in listed.items():
             if key in self._digests:  # else it was deleted while it was read
                 self.keys.setdefault(key.split("/")[1], {})[key] = written
+        self.unreadable = {key: why for key, why in self.unreadable.items() if key in listed}
         self.runs = {i: r for i, r in self.runs.items() if run_key(i) in listed}
 
     def _read(self, key: str, data: bytes) -> None:
+        try:
+            self._decode(key, data)
+        except StoreError as exc:
+            self.unreadable[key] = str(exc)
+        self._digests[key] = {found.decode() for found in _DIGEST.findall(data)}
+
+    def _decode(self, key: str, data: bytes) -> None:
         parts = key.split("/")
         if parts[2] == "run.json":
             self.runs[parts[1]] = codec.decode(data, RunRecord, key)
@@ -58,7 +68,6 @@ class Census:
             reused = codec.decode(data, AttemptRecord, key).reused
             if reused is not None:
                 self._reused[key] = attempt_key(reused.run_id, reused.step, reused.attempt)
-        self._digests[key] = {found.decode() for found in _DIGEST.findall(data)}
 
     def last_sign(self, run_id: str) -> float:
         """When the newest record of a run was written."""
@@ -83,6 +92,11 @@ class Census:
                 found.add(run_id)
                 waiting.extend(filter(None, [self.runs[run_id].resume]))
         return found
+
+    def suspected(self) -> set[str]:
+        """The runs that a record which cannot be read may continue or reuse: none is newer."""
+        newest = max((key.split("/")[1][:15] for key in self.unreadable), default="")
+        return {run_id for run_id in self.keys if run_id[:15] <= newest}
 
     def needed_records(self, doomed: set[str]) -> set[str]:
         """Keys to keep: all of the other runs, and the attempts whose results those reuse."""

@@ -59,7 +59,10 @@ def decode(data: bytes, cls: type[R], key: str) -> R:
         kind: Any = cls
         record: R = _decoder(kind).decode(data)
     except msgspec.MsgspecError as exc:
-        raise StoreError(f"store record {key} cannot be read: {exc}") from exc
+        raise StoreError(
+            f"store record {key} cannot be read: {exc}. Bring it back from a copy of "
+            "the store, or delete it: then it is as if it had never been written"
+        ) from exc
     if record.format != FORMAT:
         raise StoreError(
             f"store record {key} has format {record.format}; this version of stackyard reads "

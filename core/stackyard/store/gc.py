@@ -31,7 +31,8 @@ _LOOKS = "gc/candidates/"
 class GcReport:
     """What a collection did, or would do. ``waiting`` artifacts go at a look after the grace.
 
-    ``young`` runs are kept for no other reason than the grace.
+    ``young`` runs are kept for no other reason than the grace. ``unreadable`` are the keys of
+    records that cannot be read.
     """
 
     runs: tuple[str, ...]
@@ -44,6 +45,7 @@ class GcReport:
     kept_bytes: int
     dry_run: bool = False
     young: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 def gc(
@@ -59,12 +61,13 @@ def gc(
     A run is kept if it is among the ``keep_last`` newest of its pipeline, or began less than
     ``older_than`` seconds ago; with neither given all runs are kept. A run under way, what it
     continues, and the attempts whose results a kept run reuses are kept in any case, and so is what
-    is younger than ``grace`` seconds. ``grace=0`` deletes in one call: use it while nothing writes.
+    is younger than ``grace`` seconds. What a record that cannot be read may refer to is kept: as
+    long as there is one, all artifacts, and all runs but those that are newer. ``grace=0`` deletes
+    in one call: use it while nothing writes.
 
     Raises:
         UsageError: a number is negative.
-        StoreError: a record cannot be read; nothing was deleted then. Or an artifact that is made
-            of others is damaged; no artifact was deleted then.
+        StoreError: an artifact that is made of others is damaged; no artifact was deleted then.
     """
     for name, value in (("keep_last", keep_last), ("older_than", older_than), ("grace", grace)):
         if value is not None and value < 0:
@@ -83,6 +86,8 @@ def gc(
     limit = _limit(census, grace)
     needed = census.needed_artifacts(doomed, among=set(blobs))
     unneeded = {d for d, (_, written) in blobs.items() if d not in needed and written <= limit}
+    if census.unreadable:
+        unneeded.clear()
     ready, seen = _ready(store, unneeded, blobs, grace)
     deleted = set(ready)
     if not dry_run:
@@ -104,6 +109,7 @@ def gc(
         kept_bytes=sum(size[d] for d in kept),
         dry_run=dry_run,
         young=len(_young(census, keep_last, older_than, grace) - doomed),
+        unreadable=tuple(sorted(census.unreadable)),
     )
 
 
@@ -119,7 +125,7 @@ def _doomed(
 ) -> set[str]:
     """The runs to delete, and what is left of runs whose deletion was cut short."""
     now = time.time()
-    kept = census.lineage(census.live() | census.held)
+    kept = census.lineage(census.live() | census.held) | census.suspected()
     kept |= {run_id for run_id in census.keys if census.last_sign(run_id) > now - grace - _COARSE}
     if keep_last is None and older_than is None:
         kept |= census.runs.keys()
@@ -197,6 +203,8 @@ def _delete_artifacts(
     if not ready:
         return set()
     census.update()
+    if census.unreadable:
+        return set()
     needed, limit = census.needed_artifacts(doomed, known | census.news), _limit(census, grace)
     gone = set()
     for digest, first in ready.items():

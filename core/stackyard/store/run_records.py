@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, TypeAlias
 
 from stackyard.errors import ArtifactNotFound, StoreError, UsageError
 from stackyard.store import codec
+from stackyard.store.alive import alive
 from stackyard.store.backend import Backend
 from stackyard.store.digest import digest
 from stackyard.store.records import (
@@ -30,7 +31,16 @@ LEASE = 24 * 3600.0  # seconds that a run without a process of its own may be si
 # The name of a cache entry: when it was offered (ns), run id, step, number of the attempt.
 OFFER = re.compile(rf"(\d{{20}})-({RUN_ID.pattern})@(.+)@(\d+)")
 _ATTEMPT = re.compile(r"(.+)@(\d+)\.json")
+_END = re.compile(r"(\d+)\.json")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run whose record is empty, damaged or of a newer version; ``error`` names its key."""
+
+    run_id: str
+    error: str
 
 
 class Records:
@@ -151,7 +161,7 @@ class Records:
                 return None
             try:
                 return self.read_attempt(run_id, step, int(number))
-            except ArtifactNotFound:  # its run was deleted; an older one may do
+            except StoreError:  # its run was deleted, or it is damaged; an older one may do
                 continue
         return None
 
@@ -168,10 +178,20 @@ class Records:
     def runs(
         self, pipeline: str | None = None, limit: int | None = None, stack: str | None = None
     ) -> list[RunRecord]:
-        """Return the records of runs, newest first; all, or those of a pipeline or stack."""
-        found: list[RunRecord] = []
+        """Return the records of runs that can be read, newest first; see ``listed``."""
+        found = self.listed(pipeline, limit, stack)
+        return [record for record in found if isinstance(record, RunRecord)]
+
+    def listed(
+        self, pipeline: str | None = None, limit: int | None = None, stack: str | None = None
+    ) -> list[RunRecord | Unreadable]:
+        """Return runs, newest first; all, or those of a pipeline or stack.
+
+        What cannot be read is of every stack.
+        """
+        found: list[RunRecord | Unreadable] = []
         for record in self._newest_first(self.run_ids(pipeline), limit or 200):
-            if stack is None or record.stack == stack:
+            if stack is None or isinstance(record, Unreadable) or record.stack == stack:
                 found.append(record)
             if limit is not None and len(found) >= limit:
                 break
@@ -182,11 +202,14 @@ class Records:
 
         Raises:
             UsageError: there is none, or there are several; the message lists them.
+            StoreError: the latest one cannot be read; an older one is not what was meant.
         """
         of = f" of pipeline {pipeline!r}" if pipeline else ""
         ids = self.run_ids(pipeline)
         if reference == "latest":
             for record in self._newest_first(ids, 1):
+                if isinstance(record, Unreadable):
+                    raise StoreError(record.error)
                 return record.run_id
             raise UsageError(f"there is no run{of} in store {self.backend.url} yet")
         near = [run_id for run_id in ids if run_id.startswith(reference)] if reference else []
@@ -215,7 +238,7 @@ class Records:
     def under_way(self, record: RunRecord, lease: float = LEASE) -> bool:
         """Whether a run that has no end yet is under way; see ``status``."""
         if record.pid and record.host == host_name():
-            return _alive(record.pid, record.started)
+            return alive(record.pid, record.started)
         return time.time() - self.last_sign(record) < lease
 
     def last_sign(self, record: RunRecord) -> float:
@@ -237,14 +260,17 @@ class Records:
 
     def _ends(self, run_id: str) -> list[str]:
         """Keys of the end records, the last one last."""
-        keys = self.backend.list(f"runs/{run_id}/ends/")
-        return sorted(keys, key=lambda key: int(key.rpartition("/")[2].removesuffix(".json")))
+        numbered = {}
+        for key in self.backend.list(f"runs/{run_id}/ends/"):
+            if match := _END.fullmatch(key.rpartition("/")[2]):
+                numbered[int(match[1])] = key
+        return [numbered[number] for number in sorted(numbered)]
 
     def _read_attempts(self, keys: list[str]) -> list[AttemptRecord]:
         found = self.backend.get_many(keys)
         return [codec.decode(data, AttemptRecord, key) for key, data in found.items()]
 
-    def _newest_first(self, ids: Iterable[str], at_once: int) -> Iterator[RunRecord]:
+    def _newest_first(self, ids: Iterable[str], at_once: int) -> Iterator[RunRecord | Unreadable]:
         """Records of runs; ids tell the second, the records themselves what is finer."""
         waiting: list[str] = []
         for _, second in groupby(ids, key=lambda run_id: run_id[:15]):
@@ -254,10 +280,17 @@ class Records:
                 waiting = []
         yield from self._read_runs(waiting)
 
-    def _read_runs(self, ids: list[str]) -> list[RunRecord]:
-        found = self.backend.get_many([run_key(run_id) for run_id in ids])
-        records = [codec.decode(data, RunRecord, key) for key, data in found.items()]
-        return sorted(records, key=lambda r: (r.run_id[:15], r.started), reverse=True)
+    def _read_runs(self, ids: list[str]) -> list[RunRecord | Unreadable]:
+        found: list[tuple[str, float, RunRecord | Unreadable]] = []
+        for key, data in self.backend.get_many([run_key(run_id) for run_id in ids]).items():
+            run_id = key.split("/")[1]
+            try:
+                record = codec.decode(data, RunRecord, key)
+            except StoreError as exc:
+                found.append((run_id[:15], 0.0, Unreadable(run_id, str(exc))))
+            else:
+                found.append((run_id[:15], record.started, record))
+        return [one for *_, one in sorted(found, key=lambda f: f[:2], reverse=True)]
 
 
 def _checked(run_id: str) -> str:
@@ -271,25 +304,3 @@ def _parse_attempt(key: str) -> tuple[str, int]:
     if match is None:
         raise StoreError(f"store: {key} is no record of an attempt")
     return match[1], int(match[2])
-
-
-def _alive(pid: int, since: float) -> bool:
-    """Whether process ``pid`` lives and is not a later one that was given the same number."""
-    if pid == os.getpid():
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        zombie: bool = process.status() == psutil.STATUS_ZOMBIE
-        return not zombie and process.create_time() <= since + 2
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:  # somebody else's process, but there is one
-        return True
