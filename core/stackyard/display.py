@@ -10,6 +10,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def plain_lines(text: str) -> str:
+    """``text`` in its own lines, other control characters written out as by ``plain``."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def seconds(value: float | None) -> str:
     """A duration for people: ``85ms``, ``1.2s``, ``3m05s``, ``2h07m``."""
     if value is None:

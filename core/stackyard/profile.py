@@ -68,9 +68,15 @@ class Profile:
 
         Raises:
             SecretError: an environment variable is not set.
+            ConfigError: one is empty, and nothing else is written there.
         """
         node = self.expanded.get("store")
-        return STORE if node is None else str(resolve(node, _no_secret))
+        if node is None:
+            return STORE
+        found = str(resolve(node, _no_secret))
+        if not found.strip():
+            raise ConfigError(_empty_store(node))
+        return found
 
     @property
     def file(self) -> str:
@@ -226,6 +232,8 @@ def _check_types(tree: Node) -> None:
         if node is not None and not isinstance(node.value, str | Template):
             raise ConfigError(f"{node.place} {key}: expected text, got {kind_of(node.value)}")
     store = tree.get("store")
+    if store is not None and isinstance(store.value, str) and not store.value.strip():
+        raise ConfigError(_empty_store(store))
     if store is not None and isinstance(store.value, Template) and store.value.secret:
         raise ConfigError(
             f"{store.place} store: a secret may not stand in the store's address. Give it to the "
@@ -237,6 +245,14 @@ def _check_types(tree: Node) -> None:
     pickle = tree.get("pickle")
     if pickle is not None and pickle.value not in ("allow", "forbid"):
         raise ConfigError(f"{pickle.place} pickle: write allow or forbid")
+
+
+def _empty_store(node: Node) -> str:
+    shown = f"{node.value} is" if isinstance(node.value, Template) else "is"
+    return (
+        f"{node.place} store: {shown} empty. Write a folder or a URL, or leave the key out: then "
+        f"it is {STORE}"
+    )
 
 
 def _text(node: Node, key: str) -> str:

@@ -82,7 +82,7 @@ class Project:
         file, name = (left, right) if colon and left.endswith(".py") else (reference, None)
         if file.endswith(".py"):
             return self._from_file(self._file(file), name)
-        if NAME.fullmatch(reference) is None:
+        if NAME.fullmatch(reference) is None and reference not in self.pipelines():
             raise PipelineError(
                 f"{reference!r} is no pipeline. Give a name ({self._known()}) or a file: "
                 "path.py[:name]"

@@ -83,6 +83,9 @@ def _store(stack: Stack, findings: Findings) -> None:
         url = stack.profile.store
     except SecretError:  # warned of below
         return
+    except ConfigError as exc:
+        findings.errors.append(str(exc))
+        return
     if "://" in url:
         from stackyard.store.remote_access import missing
 

@@ -276,3 +276,26 @@ def test_a_port_in_use(good: Place) -> None:
             """,
         )
         refused(good, "stack", "up", says=str(port))
+
+
+@pytest.mark.parametrize(
+    ("mark", "name"), [("@pipeline", "straße"), ("@pipeline(name='my-pipe')", "my-pipe")]
+)
+def test_a_name_that_no_pipeline_may_have_is_refused_with_the_reason(
+    place: Place, mark: str, name: str
+) -> None:
+    function = "straße" if name == "straße" else "odd"
+    place.write(
+        "dags/odd.py",
+        f"""
+        from stackyard import pipeline, step
+        @step
+        def one() -> int:
+            return 1
+        {mark}
+        def {function}() -> None:
+            one()
+        """,
+    )
+    said = refused(place, "run", name, says=f"dags/odd.py:6: pipeline name {name!r}: use up to 100")
+    assert refused(place, "run", "dags/odd.py", says="ASCII letters") == said

@@ -216,6 +216,17 @@ def test_a_failing_run_shows_the_log_and_what_to_type(place):
     assert [s["status"] for s in found["steps"]] == ["cached", "failed"]
 
 
+def test_what_a_step_raised_does_not_steer_the_terminal(place):
+    place.write("dags/steering.py", PIPELINE.replace("adding", "steering").replace(
+        "unlucky\\nnumber", "\\x1b[31mred\\nand more"
+    ).replace("waiting", "other"))  # fmt: skip
+    _, err = place.call("run", "steering", "--param", "count=13", code=1)
+    (line,) = (line for line in err.splitlines() if line.startswith("error: "))
+    assert "\x1b" not in line and r"\x1b[31mred" in line
+    _, err = place.call("run", "\x1b[31mx", code=2)
+    assert "\x1b" not in err
+
+
 def test_resume_needs_no_name_and_takes_new_parameters(place):
     place.call("run", "adding", "--param", "count=13", code=1)
     found = place.json("run", "--resume", "latest", "--param", "count=12")
@@ -268,6 +279,11 @@ def test_ctrl_c_leaves_a_run_that_can_be_continued(place):
         (["run", "adding", "--resume", "../x"], "there is no run"),
         (["compile", "adding"], "compiles nothing"),
         (["compile"], "name a pipeline or give --all"),
+        (
+            ["run", "adding", "--only", "load", "--only", "total"],
+            "argument --only: given twice, 'load' and 'total'",
+        ),
+        (["run", "adding", "--stack", "local", "--stack", "dev"], "--stack: given twice, 'local'"),
         (["publish", "latest"], "there is no run"),
     ],
 )

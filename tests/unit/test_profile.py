@@ -134,6 +134,10 @@ def test_the_store_is_looked_up_at_use(tmp_path: Path, monkeypatch: pytest.Monke
         _ = made.store
     monkeypatch.setenv("BUCKET", "b")
     assert made.store == "s3://b/x"
+    made = profile(tmp_path / "bare", "store: ${env:BUCKET}\n")
+    monkeypatch.setenv("BUCKET", "")
+    with pytest.raises((ConfigError, SecretError), match=r"s\.yaml:1:8 .*empty"):
+        _ = made.store
 
 
 def test_cycles_and_missing_parents_name_the_chain(tmp_path: Path) -> None:
@@ -158,6 +162,8 @@ def test_cycles_and_missing_parents_name_the_chain(tmp_path: Path) -> None:
             "durable, pickle, vars, components, resources, pipelines. Did you mean 'components'?",
         ),
         ("description: 3\n", "1:14 description: expected text, got a whole number"),
+        ("store: ''\n", "1:8 store: is empty. Write a folder or a URL, or leave the key out"),
+        ("store: ' '\n", "1:8 store: is empty"),
         ("store: [x]\n", "1:8 store: expected text, got a list"),
         ("store: s3://${secret:X}\n", "1:8 store: a secret may not stand in the store's address"),
         ("durable: 'true'\n", "1:10 durable: write true or false"),

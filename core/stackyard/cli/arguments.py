@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stackyard.errors import ParameterError
 
@@ -13,10 +13,28 @@ if TYPE_CHECKING:
     from stackyard.stack import Stack
 
 
+class Once(argparse.Action):
+    """Stores an option's value, and refuses a second one instead of silently taking the last."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store it."""
+        before = getattr(namespace, self.dest, None)
+        if before is not None:
+            raise argparse.ArgumentError(self, f"given twice, {before!r} and {values!r}")
+        setattr(namespace, self.dest, values)
+
+
 def add_stack(parser: argparse.ArgumentParser, what: str = "the stack") -> None:
     """Add ``--stack``; ``what`` says what it is for."""
     parser.add_argument(
         "--stack",
+        action=Once,
         metavar="S",
         help=f"{what} (default: STACKYARD_STACK, else what 'stack use' chose, else local)",
     )

@@ -178,6 +178,10 @@ def _fail(given: list[str], line: str, code: int) -> int:
     base = sys.modules.get("stackyard.components.base")  # no secret was revealed without it
     if base is not None:
         line = base.redact(line)
+    if not line.isprintable():
+        from stackyard.display import plain_lines
+
+        line = plain_lines(line)
     print(line, file=sys.stderr)
     if "--json" in given:
         from stackyard.cli import output

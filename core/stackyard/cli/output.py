@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from stackyard.display import plain as plain
+from stackyard.display import plain_lines as plain_lines
 from stackyard.display import seconds as seconds
 from stackyard.display import size as size
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stackyard.cli import output
-from stackyard.cli.arguments import add_json, add_stack, given_params
+from stackyard.cli.arguments import Once, add_json, add_stack, given_params
 from stackyard.cli.progress import ENDED
 from stackyard.errors import UsageError
 
@@ -40,10 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resume",
+        action=Once,
         metavar="RUN",
         help="continue this run: its id, a unique beginning of one, or 'latest'",
     )
-    parser.add_argument("--only", metavar="STEP", help="run one step on the last run's inputs")
+    parser.add_argument(
+        "--only", action=Once, metavar="STEP", help="run one step on the last run's inputs"
+    )
     parser.add_argument("--no-cache", action="store_true", help="reuse no result of earlier runs")
     parser.add_argument("--explain", action="store_true", help="say why each step ran or did not")
     add_json(parser)
@@ -107,7 +110,7 @@ def _answered(watch: Progress) -> Iterator[None]:
 def tell(summary: RunSummary, reference: str) -> None:
     """Say how a run ended and where to look next, in as few lines as that takes."""
     for warning in summary.warnings:
-        output.warn(warning)
+        output.warn(output.plain_lines(warning))
     count = Counter(step.status for step in summary.steps)
     parts = [f"{count[s]} {'ran' if s == 'succeeded' else s}" for s in ENDED if count[s]]
     status = output.status(summary.status, sys.stderr)
@@ -118,7 +121,7 @@ def tell(summary: RunSummary, reference: str) -> None:
     if summary.status == "succeeded":
         return
     if summary.error and summary.status != "cancelled":
-        output.say(f"error: {summary.error}")
+        output.say(f"error: {output.plain_lines(summary.error)}")
     resume = f"stackyard run {reference} --stack {summary.stack} --resume {summary.run_id}"
     output.say(f"look: stackyard runs show {summary.run_id}")
     output.say(f"continue: {resume}")
