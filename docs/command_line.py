@@ -36,7 +36,7 @@ without colour; a pipe, or `TERM=dumb`, gets plain lines. In a narrow terminal t
 shorten columns, in a pipe never. `-v` shows the traceback of an error.
 
 A step of a run is `succeeded`, `cached`, `failed`, `interrupted` (it had begun when the run was
-cancelled), `skipped` (it never began), or while the run goes on `waiting`.
+cancelled or killed), `skipped` (it never began), or while the run goes on `waiting`.
 """
 
 

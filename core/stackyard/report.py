@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stackyard.errors import StoreError
 from stackyard.graph import Graph, Step
 from stackyard.store.records import AttemptRecord, EndRecord, RunRecord
-from stackyard.summary import step_status
+from stackyard.summary import step_statuses
 
 if TYPE_CHECKING:
     from stackyard.store.store import Store
@@ -82,12 +82,13 @@ def read_report(store: Store, run_id: str, *, tails: bool = True) -> RunReport:
     for attempt in records.attempts(run_id):
         attempts.setdefault(attempt.step, []).append(attempt)
     graph = Graph.from_json(run.graph)
-    steps = [
-        _step(store, step, sorted(attempts.get(step.name, ()), key=_number), end, tails)
-        for step in graph.steps
-        if run.only in (None, step.name)
-    ]
     status = records.status(run_id)
+    latest = {name: max(made, key=_number) for name, made in attempts.items()}
+    states = step_statuses(run, latest, end, status)
+    steps = [
+        _step(store, graph.step(name), state, sorted(attempts.get(name, ()), key=_number), tails)
+        for name, state in states.items()
+    ]
     until = time.time() if status == "running" else run.started
     until = max([until, *(a.started + a.seconds for s in steps for a in s.attempts)])
     return RunReport(
@@ -102,11 +103,11 @@ def read_report(store: Store, run_id: str, *, tails: bool = True) -> RunReport:
 
 
 def _step(
-    store: Store, step: Step, attempts: list[AttemptRecord], end: EndRecord | None, tails: bool
+    store: Store, step: Step, status: str, attempts: list[AttemptRecord], tails: bool
 ) -> StepReport:
     last = attempts[-1] if attempts else None
     tail = _tail(store, last.log) if tails and last is not None and last.log else ()
-    return StepReport(step, tuple(attempts), step_status(step.name, last, end), tail)
+    return StepReport(step, tuple(attempts), status, tail)
 
 
 def _tail(store: Store, digest: str) -> tuple[str, ...]:

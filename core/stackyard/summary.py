@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stackyard.graph import Graph, Step
+
 if TYPE_CHECKING:
-    from stackyard.store.records import ArtifactRef, AttemptRecord, EndRecord
+    from stackyard.store.records import ArtifactRef, AttemptRecord, EndRecord, RunRecord
+    from stackyard.store.run_records import Status
     from stackyard.store.store import Store
 
 
@@ -17,7 +20,7 @@ class StepSummary:
     """How one step of a run ended.
 
     ``status``: succeeded, cached, failed, skipped, or interrupted where it had begun when the run
-    was cancelled.
+    was cancelled or its process killed.
     """
 
     name: str
@@ -94,8 +97,8 @@ def summarize(
     records = store.records
     run, end, latest = records.run(run_id), records.ended(run_id), records.latest(run_id)
     status = records.status(run_id)
-    names = [run.only] if run.only else [s["name"] for s in run.graph["steps"]]
-    steps = tuple(_step(name, latest.get(name), end) for name in names)
+    states = step_statuses(run, latest, end, status)
+    steps = tuple(_step(name, state, latest.get(name)) for name, state in states.items())
     if seconds is None:
         seconds = (end.ended if end is not None else time.time()) - run.started
     urls = projection.tracking_urls(store, run_id)
@@ -117,17 +120,33 @@ def _is_url(text: str | None) -> bool:
     return text is not None and text.startswith(("http://", "https://"))
 
 
-def step_status(step: str, last: AttemptRecord | None, end: EndRecord | None) -> str:
-    """How a step stands: as its last attempt ended, unless a later one was interrupted."""
-    if end is not None and step in end.interrupted and (last is None or last.status == "failed"):
-        return "interrupted"
-    if last is not None:
-        return last.status
-    return "waiting" if end is None else "skipped"
+def step_statuses(
+    run: RunRecord, latest: Mapping[str, AttemptRecord], end: EndRecord | None, status: Status
+) -> dict[str, str]:
+    """How each step of a run stands: as its last attempt ended, unless a later one was interrupted.
+
+    No record tells which attempts had begun when the run's process was killed: of such a run, every
+    step counts as interrupted that had its inputs and did not end.
+    """
+
+    def state(step: Step) -> str:
+        last = latest.get(step.name)
+        again = last is None or last.status == "failed"
+        if end is not None and again and step.name in end.interrupted:
+            return "interrupted"
+        if last is not None:
+            return last.status
+        if status == "running":
+            return "waiting"
+        before = () if run.only else step.upstream
+        ready = all(up in latest and latest[up].status != "failed" for up in before)
+        return "interrupted" if end is None and ready else "skipped"
+
+    steps = Graph.from_json(run.graph).steps
+    return {step.name: state(step) for step in steps if run.only in (None, step.name)}
 
 
-def _step(name: str, attempt: AttemptRecord | None, end: EndRecord | None) -> StepSummary:
-    status = step_status(name, attempt, end)
+def _step(name: str, status: str, attempt: AttemptRecord | None) -> StepSummary:
     if attempt is None:
         return StepSummary(name, status)
     return StepSummary(

@@ -135,6 +135,41 @@ def test_killed_runs_resume_to_the_same_end(place: Place, tmp_path: Path) -> Non
     kill_series(place, tmp_path, kills=5, seed=1)
 
 
+def test_what_a_killed_run_was_busy_with(place: Place) -> None:
+    place.write(
+        "dags/killed.py",
+        """
+        import os, signal
+        from stackyard import pipeline, step
+
+        @step
+        def first() -> int:
+            return 1
+
+        @step
+        def second(value: int) -> int:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        @step
+        def third(value: int) -> int:
+            return value
+
+        @pipeline
+        def killed() -> None:
+            third(second(first()))
+        """,
+    )
+    assert place.run("run", "killed", check=False).returncode == -signal.SIGKILL
+    shown = place.json("runs", "show", "latest")
+    assert shown["status"] == "interrupted"
+    assert {s["name"]: s["status"] for s in shown["steps"]} == {
+        "first": "succeeded", "second": "interrupted", "third": "skipped",
+    }  # fmt: skip
+    place.run("run", "killed", "--only", "second", check=False)
+    shown = place.json("runs", "show", "latest")
+    assert [(s["name"], s["status"]) for s in shown["steps"]] == [("second", "interrupted")]
+
+
 @pytest.mark.full
 def test_fifty_kills(place: Place, tmp_path: Path) -> None:
     kill_series(place, tmp_path, kills=50, seed=2)

@@ -97,10 +97,13 @@ def test_what_was_running_when_the_run_ended_was_interrupted(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
-    with open_progress(["train"]) as watch:
+    with open_progress(["train", "report"]) as watch:
         watch(StepEvent("train", "running"))
     text = terminal.getvalue()
-    assert "interrupted" in text[text.rindex("train") :]
+    train, report = text.rindex("train"), text.rindex("report")
+    assert "interrupted" in text[train:report]
+    assert "skipped" in text[report:]
+    assert "waiting" not in text[train:]
 
 
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])

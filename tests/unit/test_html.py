@@ -144,7 +144,10 @@ def test_a_run_under_way_and_one_that_was_interrupted(store, monkeypatch):
     page = page_of(store, run)
     assert "No step has ended yet." in page.text
     assert f"stackyard run flights --resume {run.run_id}" in page.text
-    assert "waiting" in page.text
+    assert "interrupted" in page.text
+    assert "waiting" not in page.text
+    monkeypatch.setattr(store.records, "status", lambda run_id: "running")
+    assert "waiting" in page_of(store, run).text
 
 
 def test_odd_numbers_do_not_break_the_page(store):

@@ -158,8 +158,8 @@ class LiveView:
         grid.add_column(overflow="ellipsis", ratio=1)  # what may wrap is what rich narrows
         for name, event in list(self._events.items()):
             status: str = event.status if event else "waiting"
-            if self._over and status == "running":
-                status = "interrupted"  # nobody waited for its end
+            if self._over:  # nobody waited for its end, or it never began
+                status = {"running": "interrupted", "waiting": "skipped"}.get(status, status)
             style = _STYLES[COLOURS[status]]
             mark = SPINNER[int(time.monotonic() * 8) % 10] if status == "running" else MARKS[status]
             grid.add_row(
