@@ -32,7 +32,9 @@ def test_the_project_has_everything_and_its_name(tmp_path, capsys):
     assert tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"] == (
         "my-first-project"
     )
-    assert (folder / "README.md").read_text().startswith("# my-first-project\n")
+    about = (folder / "README.md").read_text()
+    assert about.startswith("# my-first-project\n")
+    assert "pip install 'stackyard[" not in about  # no index has the plugins
     assert not any("PROJECT_NAME" in p.read_text() for p in folder.rglob("*") if p.is_file())
 
 

@@ -256,6 +256,24 @@ def test_a_narrow_terminal_leaves_out_and_shortens_what_matters_least(monkeypatc
     assert output.table_lines([cells], ("", "", ""), Terminal(), cut=())[1] == "  ".join(cells)
 
 
+def test_the_last_column_is_wrapped_and_no_path_is_cut(monkeypatch):
+    class Terminal:
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "44")
+    monkeypatch.setenv("NO_COLOR", "1")
+    path = "/home/somebody/a/rather-long/path/to/pass-words.json"
+    rows = [("airflow", "ready", f"user admin, password in {path}"), ("mlflow", "ready", "")]
+    assert output.table_lines(rows, ("service", "", ""), Terminal(), wrap=True) == [
+        "service",
+        "airflow  ready  user admin, password in",
+        f"                {path}",
+        "mlflow   ready",
+    ]
+    assert output.table_lines(rows, ("service", "", ""), wrap=True)[1].endswith(path)  # a pipe
+
+
 def test_data_cannot_steer_the_terminal(capsys):
     output.table([("a\x1b[2Jb\nc", "é")], ("x", "y"))
     assert "a\\x1b[2Jb\\nc  é\n" in capsys.readouterr().out

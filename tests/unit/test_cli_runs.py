@@ -224,7 +224,7 @@ def test_verify_finds_what_is_damaged_and_what_is_missing(store, capsys):
     assert f"damaged  {damaged.digest[:16]}  load.result   {run.run_id}" in out
     assert "4 of 6 artifacts are sound" in out
     assert "stackyard run flights --no-cache" in err
-    assert "verifying (" in err
+    assert "verifying" not in err  # which is for a terminal
 
 
 def test_verify_looks_into_folders(store, capsys, tmp_path):

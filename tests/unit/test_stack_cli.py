@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fsspec.registry import _registry
 
+from stackyard.cli import output
 from stackyard.cli.main import main
 from tests.unit.stack_files import LOCAL, install, project
 
@@ -281,3 +282,15 @@ def test_a_port_that_cannot_be_is_refused(
     if "registry" not in component:  # it has no service
         assert shell("stack", "up", "--stack", "bad") == 2
         assert says in shell.err and shell.err.count("\n") == 1
+
+
+def test_plugin_show_says_everything_in_a_narrow_terminal(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "lively", lambda stream: False)  # no colour
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert shell("plugin", "show", "airflow") == 0
+    said = " ".join(shell.out.split())
+    assert "…" not in said and "to come back when it is down." in said
+    assert max(len(line) for line in shell.out.splitlines() if line.startswith("    ")) <= 80

@@ -54,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
     missing = [module for module in NEEDED if find_spec(module) is None]
     if missing:
         raise UsageError(
-            f"the demo needs more packages ({', '.join(missing)}): pip install 'stackyard[demo]'"
+            f"the demo needs more packages ({', '.join(missing)}). Install them from a clone of "
+            "Stackyard's repository: pip install ./stackyard/plugins/mlflow "
+            "./stackyard/plugins/airflow './stackyard[demo]'"
         )
     folder = Path(args.dir).resolve()
     _make_project(folder)

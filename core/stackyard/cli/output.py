@@ -52,13 +52,15 @@ def table(
     *,
     cut: Sequence[str] | None = None,
     drop: Sequence[str] = (),
+    wrap: bool = False,
 ) -> None:
     """Print aligned columns to standard output; a terminal gets colour, a pipe plain lines.
 
     Where a terminal is too narrow, the columns ``drop`` are left out, the first one first, and the
-    columns ``cut`` (default: the last one) shortened.
+    columns ``cut`` (default: the last one) shortened; with ``wrap`` the last one is broken into
+    lines between its words instead.
     """
-    for line in table_lines(rows, headers, sys.stdout, cut=cut, drop=drop):
+    for line in table_lines(rows, headers, sys.stdout, cut=cut, drop=drop, wrap=wrap):
         show(line)
 
 
@@ -69,6 +71,7 @@ def table_lines(
     *,
     cut: Sequence[str] | None = None,
     drop: Sequence[str] = (),
+    wrap: bool = False,
 ) -> list[str]:
     """The lines of ``table``; coloured and made to fit if ``stream`` is given and is a terminal.
 
@@ -76,7 +79,7 @@ def table_lines(
     """
     lines = [[plain("" if c is None else str(c)) for c in row] for row in [headers, *rows]]
     if stream is not None and stream.isatty() and headers:
-        lines = _fit(lines, cut, drop)
+        lines = _wrapped(lines) if wrap else _fit(lines, cut, drop)
     headers, cells = lines[0], lines[1:]
     widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
     right = [_numeric([row[i] for row in cells]) for i in range(len(headers))]
@@ -201,6 +204,21 @@ def _fit(lines: list[list[str]], cut: Sequence[str] | None, drop: Sequence[str])
             lines = [[*line[:gone], *line[gone + 1 :]] for line in lines]
     found = widths(next((n for n in range(wide, 10, -1) if fits(n)), 10))
     return [[_cut(c, w) for c, w in zip(line, found, strict=True)] for line in lines]
+
+
+def _wrapped(lines: list[list[str]]) -> list[list[str]]:
+    """Break the last column where the terminal ends; a word, such as a path, stays whole."""
+    import shutil
+    import textwrap
+
+    taken = sum(max(map(len, column)) + 2 for column in list(zip(*lines, strict=True))[:-1])
+    width = max(20, shutil.get_terminal_size().columns - taken)
+    made = []
+    for *first, last in lines:
+        parts = textwrap.wrap(last, width, break_long_words=False, break_on_hyphens=False)
+        made.append([*first, *(parts[:1] or [""])])
+        made += [[*("" for _ in first), part] for part in parts[1:]]
+    return made
 
 
 def _cut(text: str, width: int) -> str:

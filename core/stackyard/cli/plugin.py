@@ -126,7 +126,7 @@ def _show_one(plugin: Plugin, flavor: str | None, as_json: bool) -> None:
             output.warn(facts["error"])
         rows = [(f"  {k['name']}", k["type"], k["default"], k["doc"]) for k in facts["keys"]]
         if rows:
-            output.table(rows, ("  key", "type", "default", ""))
+            output.table(rows, ("  key", "type", "default", ""), wrap=True)
 
 
 def _facts(plugin: Plugin) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,6 +247,8 @@ def _verify(project: Project, store: Store, args: argparse.Namespace) -> int:
 
         def watch(one: Verified) -> None:
             done.append(one)
+            if not output.lively(sys.stderr):  # the answer says it all
+                return
             total = output.size(sum(f.size for f in done))
             notes(f"verifying ({one.role}; {len(done)} artifacts, {total})")
 

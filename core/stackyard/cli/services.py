@@ -36,7 +36,8 @@ def run_up(args: argparse.Namespace) -> int:
         rows = [{"name": s.name, "url": s.url, "note": s.note, "state": "ready"} for s in states]
         output.json_document({"stack": stack.profile.name, "services": rows})
     elif states:
-        output.table([(s.name, "ready", s.url, s.note) for s in states], ("service", "", "url", ""))
+        shown = [(s.name, "ready", s.url, s.note) for s in states]
+        output.table(shown, ("service", "", "url", ""), wrap=True)
         output.say(f"stop it with: stackyard stack down --stack {stack.profile.name}")
     else:
         output.show(f"stack {stack.profile.name!r} needs no local services")
