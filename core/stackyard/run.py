@@ -163,9 +163,9 @@ def start(
         outcome = orchestrator.run(request, settings, told)
     finally:
         orchestrator.close()
-    seconds = time.perf_counter() - began
+    waited = time.perf_counter() - began
     _settle(store, stack, request.run_id, outcome)
-    summary = summarize(store, request.run_id, seconds, outcome.url, outcome.warnings)
+    summary = summarize(store, request.run_id, waited, outcome.url, outcome.warnings)
     return Run(summary, store)
 
 
@@ -180,8 +180,11 @@ def _settle(store: Store, stack: Stack, run_id: str, outcome: RunOutcome) -> Non
 
     if not store.backend.exists(run_key(run_id)):
         see = f" See: {outcome.url}" if outcome.url else ""
-        said = outcome.error or f"the run {outcome.status}"
-        raise RunError(f"{said}. No step got as far as writing the run's record.{see}")
+        gone = "it was deleted while the run went on"
+        if outcome.status != "succeeded":
+            gone = f"no step got as far as writing it, or {gone}"
+        said = outcome.error or f"the steps of the run {outcome.status}"
+        raise RunError(f"{said}. Store {store.url} has no record of run {run_id}: {gone}.{see}")
     if outcome.status == "cancelled" and store.records.status(run_id) != "cancelled":
         now = time.time()
         end = EndRecord(run_id, "cancelled", now, outcome.error, interrupted=outcome.interrupted)

@@ -34,7 +34,11 @@ class StepSummary:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How a run ended, read back from its records."""
+    """How a run ended, read back from its records.
+
+    ``seconds`` are from its beginning to the end of its last step; ``around`` is what the caller
+    waited beyond that, for the orchestrator to start it and for the tracker to be told.
+    """
 
     run_id: str
     pipeline: str
@@ -46,6 +50,7 @@ class RunSummary:
     error: str | None = None
     url: str | None = None  # the orchestrator's page
     warnings: tuple[str, ...] = ()
+    around: float = 0.0
 
     @property
     def exit_code(self) -> int:
@@ -83,11 +88,11 @@ class RunSummary:
 def summarize(
     store: Store,
     run_id: str,
-    seconds: float | None = None,
+    waited: float = 0.0,
     url: str | None = None,
     warnings: tuple[str, ...] = (),
 ) -> RunSummary:
-    """Read a run back from its records; ``seconds`` as a person waited, else start to end.
+    """Read a run back from its records; ``waited``: seconds that it took for who asked for it.
 
     Raises:
         ArtifactNotFound: the store has no such run.
@@ -99,8 +104,7 @@ def summarize(
     status = records.status(run_id)
     states = step_statuses(run, latest, end, status)
     steps = tuple(_step(name, state, latest.get(name)) for name, state in states.items())
-    if seconds is None:
-        seconds = (end.ended if end is not None else time.time()) - run.started
+    seconds = (end.ended if end is not None else time.time()) - run.started
     urls = projection.tracking_urls(store, run_id)
     return RunSummary(
         run_id=run_id,
@@ -113,6 +117,7 @@ def summarize(
         error=end.error if end is not None else None,
         url=url or None,
         warnings=warnings,
+        around=max(0.0, waited - seconds),
     )
 
 

@@ -71,3 +71,76 @@ def test_an_input_that_is_gone_fails_the_step_and_says_the_cure(rel: Place, time
     assert "Traceback" not in done.stderr
     rel.run("run", "rel")
     rel.run("run", "rel", "--only", "three")
+
+
+VANDAL = """
+    import os, shutil
+    from pathlib import Path
+    from stackyard import pipeline, step
+
+    RUNS = Path(".stackyard/store/runs")
+
+    def damage(pattern: str, data: bytes) -> None:
+        (run,) = RUNS.iterdir()
+        if pattern == "new":
+            (run / "claims").mkdir(exist_ok=True)
+            (run / "claims" / "tracker").write_bytes(data)
+            return
+        (path,) = run.glob(pattern)
+        path.chmod(0o644)
+        path.unlink()
+        path.write_bytes(data)
+
+    @step
+    def quiet() -> int:
+        return 1
+
+    @step
+    def vandal(value: int) -> int:
+        CODE
+        return 2
+
+    @pipeline
+    def broken() -> None:
+        vandal(quiet())
+"""
+
+
+def test_a_store_that_is_deleted_in_the_midst_of_a_run(place: Place) -> None:
+    place.write("dags/broken.py", VANDAL.replace("CODE", "shutil.rmtree('.stackyard')"))
+    done = place.run("run", "broken", check=False)
+    assert done.returncode == 1
+    error = done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert error.startswith("error: the steps of the run succeeded. Store ")
+    assert error.endswith(": it was deleted while the run went on.")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("damage('run.json', b'')", "run.json cannot be read"),
+        ("damage('run.json', b'\\xff')", "run.json cannot be read"),
+        ("damage('attempts/quiet@1.json', b'')", "quiet@1.json cannot be read"),
+        ("damage('new', b'\\xff')", ""),
+        ("shutil.rmtree(RUNS)", "it was deleted while the run went on"),
+    ],
+    ids=["empty run", "damaged run", "empty attempt", "damaged claim", "no runs"],
+)
+def test_a_record_that_is_damaged_in_the_midst_of_its_run(
+    place: Place, code: str, said: str
+) -> None:
+    place.write("dags/broken.py", VANDAL.replace("CODE", code))
+    done = place.run("run", "broken", check=False)
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr.splitlines()[-1]
+    assert done.returncode == (2 if "read" in said else 1 if said else 0)
+    for command in (("runs", "list"), ("runs", "show", "latest")):
+        assert "Traceback" not in place.run(*command, check=False).stderr
+
+
+def test_a_run_takes_the_same_time_wherever_it_is_told(rel: Place) -> None:
+    document = rel.json("run", "rel")
+    (listed,) = rel.json("runs", "list", "--limit", "1")["runs"]
+    assert document["seconds"] == listed["seconds"]
+    assert rel.json("runs", "show", "latest")["seconds"] == listed["seconds"]

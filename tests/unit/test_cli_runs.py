@@ -6,13 +6,16 @@ import json
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stackyard.cli.main import main
+from stackyard.cli.run import tell
 from stackyard.store.records import AttemptId
 from stackyard.store.store import open_store
+from stackyard.summary import RunSummary
 from tests.unit import run_history as history
 
 EVIL = ["../x", "a/../b", '"', "a\nb", "{{ x }}", "", "-"]
@@ -136,6 +139,16 @@ def test_an_end_that_cannot_be_read_hides_no_other_run(store, capsys):
     store.backend.put_if_absent(f"runs/{history.run_id(2)}/ends/1_copy.json", b"x")
     rows = document(capsys, "runs", "list")["runs"]
     assert [r["status"] for r in rows] == ["succeeded", "unreadable"]
+
+
+def test_what_a_run_takes_beside_its_steps_is_told_apart(capsys):
+    made = RunSummary("r", "flights", "local", "succeeded", 5.2, (), around=5.5)
+    tell(made, "flights")
+    err = capsys.readouterr().err
+    assert "succeeded in 5.2s" in err
+    assert "5.5s more to start it and to tell the tracker\n" in err
+    tell(replace(made, around=1.9), "flights")
+    assert "more to start" not in capsys.readouterr().err
 
 
 def test_list_of_an_empty_store(store, capsys):

@@ -116,6 +116,8 @@ def tell(summary: RunSummary, reference: str) -> None:
     status = output.status(summary.status, sys.stderr)
     counted = ", ".join(parts) or "no step ran"
     output.say(f"{status} in {output.seconds(summary.seconds)}: {counted}  run {summary.run_id}")
+    if summary.around > 2:
+        output.say(f"{output.seconds(summary.around)} more to start it and to tell the tracker")
     for url in dict.fromkeys(u for u in (summary.tracking_url, summary.url) if u):
         output.say(f"see: {url}")
     if summary.status == "succeeded":

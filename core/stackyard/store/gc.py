@@ -161,7 +161,7 @@ def _delete_runs(store: Store, census: Census, doomed: set[str]) -> None:
             delete(key)
     ties = store.backend.list("external/")
     for key, value in store.backend.get_many(ties).items():
-        if value.decode().partition("\n")[0] in doomed:
+        if value.decode("utf-8", "replace").partition("\n")[0] in doomed:
             delete(key)
 
 

@@ -135,7 +135,7 @@ class Records:
     def claimed(self, run_id: str, name: str) -> str | None:
         """Return what was claimed under ``name``."""
         try:
-            return self.backend.get(f"runs/{_checked(run_id)}/claims/{name}").decode()
+            return _text(self.backend.get(f"runs/{_checked(run_id)}/claims/{name}"))
         except ArtifactNotFound:
             return None
 
@@ -143,12 +143,12 @@ class Records:
         """Return everything that was claimed for a run."""
         prefix = f"runs/{_checked(run_id)}/claims/"
         found = self.backend.get_many(self.backend.list(prefix))
-        return {key.removeprefix(prefix): value.decode() for key, value in found.items()}
+        return {key.removeprefix(prefix): _text(value) for key, value in found.items()}
 
     def pins(self) -> dict[str, str]:
         """Return the pinned digests and why."""
         found = self.backend.get_many(self.backend.list("pins/"))
-        return {key.removeprefix("pins/"): why.decode() for key, why in found.items()}
+        return {key.removeprefix("pins/"): _text(why) for key, why in found.items()}
 
     def cache_get(self, key: str, max_age: float | None = None) -> AttemptRecord | None:
         """Return the newest attempt offered under a cache key, if it is at most ``max_age`` old."""
@@ -251,9 +251,9 @@ class Records:
         data = value.encode("utf-8", "backslashreplace")
         for _ in range(3):
             if self.backend.put_if_absent(key, data):
-                return data.decode()
+                return _text(data)
             try:
-                return self.backend.get(key).decode()
+                return _text(self.backend.get(key))
             except ArtifactNotFound:  # deleted between the two calls
                 continue
         raise StoreError(f"store {self.backend.url}: {key} is deleted as often as it is written")
@@ -291,6 +291,10 @@ class Records:
             else:
                 found.append((run_id[:15], record.started, record))
         return [one for *_, one in sorted(found, key=lambda f: f[:2], reverse=True)]
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")  # what is damaged must not stop what is sound
 
 
 def _checked(run_id: str) -> str:
