@@ -208,7 +208,7 @@ def test_bundles_of_another_user_are_refused(bundles: Bundles, tmp_path: Path) -
     digest = bundles.put(root, roots(root))
     bundles.open(digest)
     os.chown(bundles.folder, 12345, -1)
-    with pytest.raises(StoreError, match="bundles: it belongs to another user"):
+    with pytest.raises(StoreError, match="it belongs to another user"):
         bundles.open(digest)
 
 

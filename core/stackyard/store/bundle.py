@@ -23,7 +23,7 @@ from stackyard.store.backend import REFRESH_AFTER, Backend, artifact_key
 FORMAT = 1
 LIMIT = 50 * 1024 * 1024  # bytes of code; more is data that belongs elsewhere
 _SKIPPED = {"dags/generated"}  # relative to the project's root
-_ACCESS = ". Cure: run all tasks as one user, or make the folder this one's"
+_ACCESS = ". Cure: make the folder this user's own"
 _CURES = {
     errno.ENOSPC: ". Cure: free space there",
     errno.EDQUOT: ". Cure: free space there",
@@ -59,7 +59,8 @@ class Bundles:
 
     def __init__(self, backend: Backend, cache_dir: Path) -> None:
         self.backend = backend
-        self.folder = cache_dir / "bundles"
+        user = "" if sys.platform == "win32" else f"-{os.geteuid()}"
+        self.folder = cache_dir / f"bundles{user}"  # each user's own: see open
 
     def put(self, root: Path, code_roots: Sequence[Path]) -> str:
         """Keep the project's code in the store; return its digest.
