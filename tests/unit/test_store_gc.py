@@ -494,6 +494,7 @@ def test_collection_beside_writers_takes_nothing_that_is_used(
     assert [writer.returncode for writer in writers] == [0, 0, 0], answers
     done = sum(int(out) for out, _ in answers)
     assert done > 10
+    assert not any(r.unreadable for r in reports)
     assert sum(len(r.runs) for r in reports) > 0
     assert sum(r.artifacts for r in reports) > 0
     for run in store.records.runs():
