@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias
@@ -119,11 +119,8 @@ class Supervisor:
                 if prepare is not None:
                     prepare()
                 state = self._start(service)
-            try:
+            with self._or_stopped(service.name):
                 self._wait(service, state, note)
-            except BaseException:
-                self._stop(service.name)
-                raise
             state = replace(state, ready=True)
             self._write(state)
             return state
@@ -151,15 +148,20 @@ class Supervisor:
     def _start(self, service: Service) -> ServiceState:
         state = ServiceState(service.name, service.url, service.note, _definition(service), ())
         self._write(state)
-        try:
+        with self._or_stopped(service.name):
             for command in service.commands:
                 started = self._spawn(service.name, command)
                 state = replace(state, commands=(*state.commands, started))
                 self._write(state)
-        except BaseException:
-            self._stop(service.name)
-            raise
         return state
+
+    @contextmanager
+    def _or_stopped(self, name: str) -> Iterator[None]:
+        """Where what is done within fails, or Ctrl-C ends it, the service is stopped again."""
+        with ExitStack() as undo:
+            undo.callback(self._stop, name)
+            yield
+            undo.pop_all()
 
     def _spawn(self, name: str, command: Command) -> Started:
         log = self.log(name, command.name)

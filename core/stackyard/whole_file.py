@@ -33,7 +33,7 @@ def write_whole(path: Path, data: bytes | str) -> None:
                 temporary.chmod(stat.S_IMODE(mode))
             file.write(raw)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException:  # a full disk or Ctrl-C alike: the temporary file goes
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise

@@ -43,7 +43,7 @@ class Placer:
                     os.fsync(handle)
             finally:
                 os.close(handle)
-        except BaseException:
+        except BaseException:  # a full disk or Ctrl-C alike: nothing half written stays
             unlink(name)
             raise
         return name
@@ -58,7 +58,7 @@ class Placer:
             os.chmod(name, 0o444)
             if self.durable:
                 sync(name)
-        except BaseException:
+        except BaseException:  # as above
             unlink(name)
             raise
         return name
