@@ -44,6 +44,22 @@ for number in range(int(sys.argv[2])):
     print(opened.id, flush=True)
 """
 
+OPEN = """
+import sys, time
+from pathlib import Path
+from stackyard.components.base import Context
+from stackyard.components.tracker import RunFacts
+from stackyard.errors import Unavailable
+from stackyard_mlflow.config import MlflowTrackerConfig
+from stackyard_mlflow.tracker import MlflowTracker
+config = MlflowTrackerConfig(tracking_uri="http://me:secret@127.0.0.1:{port}")
+tracker = MlflowTracker(config, Context(name="tracker", project=Path({project!r})))
+try:
+    tracker.open(RunFacts("20260101-000000-0123abcd", "p", "s", "succeeded", 0.0), None)
+except Unavailable as exc:
+    print(exc, "mlflow" in sys.modules)
+"""
+
 
 @pytest.mark.full
 def test_processes_on_one_fresh_database(tmp_path: Path) -> None:
@@ -104,26 +120,11 @@ def test_a_server_that_was_down(own_server: Any, tmp_path: Path) -> None:
 def test_a_dead_port_costs_no_import(tmp_path: Path) -> None:
     """Before MLflow is imported, it is asked whether anybody listens."""
     with closed_port() as port:
-        _open_at_a_dead_port(port, tmp_path)
-
-
-def _open_at_a_dead_port(port: int, tmp_path: Path) -> None:
-    code = f"""
-import sys, time
-from pathlib import Path
-from stackyard.components.base import Context
-from stackyard.components.tracker import RunFacts
-from stackyard.errors import Unavailable
-from stackyard_mlflow.config import MlflowTrackerConfig
-from stackyard_mlflow.tracker import MlflowTracker
-config = MlflowTrackerConfig(tracking_uri="http://me:secret@127.0.0.1:{port}")
-tracker = MlflowTracker(config, Context(name="tracker", project=Path({str(tmp_path)!r})))
-try:
-    tracker.open(RunFacts("20260101-000000-0123abcd", "p", "s", "succeeded", 0.0), None)
-except Unavailable as exc:
-    print(exc, "mlflow" in sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", OPEN.format(port=port, project=str(tmp_path))],
+            capture_output=True,
+            text=True,
+        )
     assert done.stdout == f"cannot reach http://***@127.0.0.1:{port} (connection refused) False\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +81,3 @@ class TestServer(MlflowContract):
 
     def unreachable(self, context: Context) -> Tracker:
         return MlflowTracker(MlflowTrackerConfig(tracking_uri=self.silent), context)
-
-
-def test_stored_nan_is_compared() -> None:
-    """The kit compares by repr, for which NaN is NaN."""
-    assert repr(math.nan) == repr(float("nan"))
