@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from stackyard.errors import ArtifactNotFound, StoreError
 from stackyard.store.backend import MARKER, Backend, open_backend
+from tests.racing import raced
 
 DIGEST_KEY = f"artifacts/ab/ab{'0' * 62}"
 
@@ -177,23 +177,8 @@ def test_exactly_one_of_four_processes_writes(
     where: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     url = str(request.getfixturevalue("s3_url")) if where == "s3" else str(tmp_path / "store")
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACE, url, str(tmp_path / "cache"), str(me)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for me in range(4)
-    ]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    won = {me: w.communicate(timeout=120)[0].split() for me, w in enumerate(writers)}
+    racer = [sys.executable, "-c", RACE, url, str(tmp_path / "cache")]
+    won = dict(enumerate(told.split() for told in raced([[*racer, str(me)] for me in range(4)])))
     assert sorted(int(i) for mine in won.values() for i in mine) == list(range(40))
     backend = open_backend(url, cache_dir=tmp_path / "cache")
     for me, mine in won.items():

@@ -17,6 +17,7 @@ from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError, Usage
 from stackyard.store import bundle
 from stackyard.store.backend import open_backend
 from stackyard.store.bundle import Bundles, pack
+from tests.racing import raced
 
 FILES = {
     "dags/flights.py": "import helper\n",
@@ -326,18 +327,7 @@ def test_four_processes_open_one_bundle(bundles: Bundles, tmp_path: Path) -> Non
         (root / f"src/m{i:03d}.py").write_text("x" * 100)
     digest = bundles.put(root, roots(root))
     argv = [sys.executable, "-c", OPENER, bundles.backend.url, str(tmp_path / "cache"), digest]
-    openers = [
-        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    for opener in openers:
-        assert opener.stdout is not None
-        assert opener.stdout.readline() == "ready\n"
-    for opener in openers:
-        assert opener.stdin is not None
-        opener.stdin.write("go\n")
-        opener.stdin.flush()
-    assert [o.communicate(timeout=60)[0] for o in openers] == ["300 30000\n"] * 4
+    assert raced([argv] * 4) == ["300 30000\n"] * 4
     assert [p.name for p in bundles.folder.iterdir()] == [digest]
 
 

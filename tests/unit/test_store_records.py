@@ -28,6 +28,7 @@ from stackyard.store.records import (
     new_run_id,
 )
 from stackyard.store.run_records import Records
+from tests.racing import raced
 
 KEY = "c" * 64
 REF = ArtifactRef("a" * 64, "plain", "int", 3)
@@ -363,22 +364,8 @@ print(records.claim(run_id, "tracking", me), records.external("flights/x", run_i
 
 def test_four_processes_write_one_run(tmp_path: Path) -> None:
     run_id = at("00", "0")
-    root = Path(__file__).parents[2]
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path / "store"), run_id, str(me)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root,
-        )
-        for me in range(4)
-    ]  # fmt: skip
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    answers = {writer.communicate(timeout=60)[0] for writer in writers}
+    writer = [sys.executable, "-c", WRITER, str(tmp_path / "store"), run_id]
+    answers = set(raced([[*writer, str(me)] for me in range(4)]))
     assert len(answers) == 1
     records = Records(open_backend(tmp_path / "store", cache_dir=tmp_path / "cache"))
     found = records.attempts(run_id)
