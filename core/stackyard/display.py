@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 
 def plain(text: str) -> str:
     """``text`` on one line, control characters written out: data must not steer a terminal."""
@@ -39,3 +41,10 @@ def size(value: int) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
+
+
+def when(started: float | None) -> str:
+    """Seconds since the epoch as local time, empty for None."""
+    if started is None:
+        return ""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started))

@@ -14,6 +14,7 @@ from stackyard.display import plain as plain
 from stackyard.display import plain_lines as plain_lines
 from stackyard.display import seconds as seconds
 from stackyard.display import size as size
+from stackyard.display import when as when
 
 COLOURS = {
     "succeeded": "32",

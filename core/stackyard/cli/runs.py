@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackyard.cli import output
+from stackyard.cli import output, upkeep
 from stackyard.cli.arguments import (
     add_json,
     add_run,
@@ -82,7 +80,13 @@ def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
     project, stack = open_project_stack(args.stack)
     store = stack.store()
-    actions = {"list": _list, "show": _show, "diff": _diff, "verify": _verify, "gc": _gc}
+    actions = {
+        "list": _list,
+        "show": _show,
+        "diff": _diff,
+        "verify": upkeep.verify_run,
+        "gc": upkeep.collect,
+    }
     return actions[args.action](project, store, args)
 
 
@@ -142,7 +146,7 @@ def _row(row: dict[str, Any]) -> tuple[object, ...]:
     if row["status"] == "unreadable":
         why = row["error"]
     return (
-        row["run_id"], row["pipeline"], row["stack"], row["status"], _when(row["started"]),
+        row["run_id"], row["pipeline"], row["stack"], row["status"], output.when(row["started"]),
         output.seconds(row["seconds"]), row["actor"], why,
     )  # fmt: skip
 
@@ -188,7 +192,9 @@ def _tell(report: RunReport) -> None:
         f"{output.seconds(report.seconds)}  run {run.run_id}"
     )
     why = run.reason + (f", continues {run.resume}" if run.resume else "")
-    output.show(f"started {_when(run.started)} by {output.plain(run.actor)} ({output.plain(why)})")
+    output.show(
+        f"started {output.when(run.started)} by {output.plain(run.actor)} ({output.plain(why)})"
+    )
     if run.params:
         given = "  ".join(f"{name}={value}" for name, value in run.params.items())
         output.show(f"parameters: {output.plain(given)}")
@@ -234,85 +240,3 @@ def _diff(project: Project, store: Store, args: argparse.Namespace) -> int:
     rows = [(s.name, s.first, s.second, words[s.same], s.why) for s in found.steps]
     output.table(rows, ("step", "first", "second", "result", "what changed"))
     return 0
-
-
-def _verify(project: Project, store: Store, args: argparse.Namespace) -> int:
-    from stackyard.cli.services import Notes
-    from stackyard.store.verify import Verified, verify
-
-    run_id = store.records.find(args.run_id)
-    done: list[Verified] = []
-
-    with Notes("reading the records") as notes:
-
-        def watch(one: Verified) -> None:
-            done.append(one)
-            if not output.lively(sys.stderr):  # the answer says it all
-                return
-            total = output.size(sum(f.size for f in done))
-            notes(f"verifying ({one.role}; {len(done)} artifacts, {total})")
-
-        found = verify(store, run_id, watch)
-    bad = [one for one in found if one.state != "sound"]
-    if args.json:
-        output.json_document({"run_id": run_id, "sound": not bad, "artifacts": found})
-        return 1 if bad else 0
-    if bad:
-        rows_shown = [(f.state, f.digest[:16], f.role, f.made_by) for f in bad]
-        output.table(rows_shown, ("", "artifact", "what", "made by run"))
-        pipeline = store.records.run(run_id).pipeline
-        output.say(f"make them again: stackyard run {pipeline} --no-cache")
-    total = output.size(sum(f.size for f in found))
-    output.show(f"{len(found) - len(bad)} of {len(found)} artifacts are sound, {total} hashed")
-    return 1 if bad else 0
-
-
-def _gc(project: Project, store: Store, args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
-    from stackyard.store.gc import GRACE, gc
-
-    grace = GRACE if args.grace is None else args.grace
-    if args.older_than is not None:
-        before = _when(time.time() - args.older_than)
-        output.say(f"runs older than {output.seconds(args.older_than)}: begun before {before}")
-    report = gc(
-        store,
-        keep_last=args.keep_last,
-        older_than=args.older_than,
-        grace=grace,
-        dry_run=args.dry_run,
-    )
-    if args.json:
-        output.json_document({"store": store.url, **asdict(report)})
-        return 0
-    would = "would be deleted" if args.dry_run else "deleted"
-    rows = [
-        (would, len(report.runs), report.artifacts, output.size(report.bytes)),
-        ("kept", report.kept_runs, report.kept_artifacts, output.size(report.kept_bytes)),
-    ]
-    output.table(rows, ("", "runs", "artifacts", "size"))
-    if report.young:
-        runs = (
-            "1 run is kept because it is"
-            if report.young == 1
-            else (f"{report.young} runs are kept because they are")
-        )
-        output.say(f"{runs} younger than {output.seconds(grace)} (--grace)")
-    for key in report.unreadable:
-        output.warn(
-            f"{key} cannot be read, and what it may refer to is kept: all artifacts, and all runs "
-            "but newer ones. Bring it back from a copy of the store, or delete it; then again"
-        )
-    if report.waiting:
-        output.say(
-            f"{report.waiting} more ({output.size(report.waiting_bytes)}) are not needed, but "
-            "young or seen so for the first time; they go at a later 'stackyard runs gc'"
-        )
-    return 0
-
-
-def _when(started: float | None) -> str:
-    if started is None:
-        return ""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started))
