@@ -159,6 +159,9 @@ class LocalBackend:
             try:
                 now = time.time_ns()  # the kernel's own idea of now is some milliseconds old
                 os.utime(name, ns=(now, now))
+                # The kernel finds the file first and sets its time later: between the two it may
+                # have been moved aside and found old. Then it is not here any more.
+                os.stat(name)
             except PermissionError:  # another user's file in a shared store: ours takes its place
                 copied = self._placer.copy(name)
                 os.replace(copied, name)
