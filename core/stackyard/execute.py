@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +69,8 @@ class StepJournal:
 
     def add(self, entry: Any) -> None:
         """Append a frozen entry."""
-        fields = {f: getattr(entry, f) for f in type(entry).__dataclass_fields__}
-        fields = {f: redact(v) if isinstance(v, str) else v for f, v in fields.items()}
-        row = {"component": self._component, "type": type(entry).__name__, **fields}
-        self.entries.append(row)
+        row = {"component": self._component, "type": type(entry).__name__}
+        self.entries.append(row | _redacted(asdict(entry)))
 
     def keep(self, path: Path) -> str:
         """Copy a file or folder into the store; return its digest."""
@@ -231,6 +229,17 @@ def describe(exc: BaseException) -> str:
 def with_number(record: AttemptRecord, number: int) -> AttemptRecord:
     """The same record under another attempt number."""
     return replace(record, attempt=number)
+
+
+def _redacted(value: Any) -> Any:
+    """Plain data with secrets replaced in all of its texts."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(one) for one in value]
+    return value
 
 
 def _save(runner: Runner, step: Step, result: Any, signature: Signature) -> dict[str, ArtifactRef]:

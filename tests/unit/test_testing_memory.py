@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from stackyard.components.registry import ModelPackage
+from stackyard.components.validator import Expectation, Suite
 from stackyard.errors import AlreadyExists, InvalidInput, NotFound
 from stackyard.testing import (
     MemoryDataVersioner,
@@ -65,11 +66,11 @@ def test_data_versions(tmp_path: Path) -> None:
 
 
 def test_validator_fails_what_it_is_told_to() -> None:
-    suite = {"name": "s", "expectations": [{"expectation": "rows"}, {"expectation": "nulls"}]}
+    suite = Suite("s", (Expectation("rows"), Expectation("nulls")))
     assert MemoryValidator().validate(pd.DataFrame(), suite).passed
     assert not MemoryValidator(failing=["nulls"]).validate(pd.DataFrame(), suite).passed
     with pytest.raises(InvalidInput):
-        MemoryValidator().validate(pd.DataFrame(), {"expectations": []})
+        MemoryValidator().validate(pd.DataFrame(), Suite("s", ()))
 
 
 def test_monitor_gives_scores() -> None:

@@ -165,6 +165,11 @@ class Component(ABC):
                 f"Capabilities: {have}"
             )
 
+    def note(self, entry: Any) -> None:
+        """Write a frozen value into the record of the running step; nothing outside of a step."""
+        if self.context.journal is not None:
+            self.context.journal.add(entry)
+
     def check(self) -> Sequence[Finding]:
         """Say what is reachable and what is not, within ``context.deadline`` (for ``doctor``)."""
         return ()

@@ -3,43 +3,251 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from stackyard.components.base import Component
+from stackyard.errors import InvalidInput, NotFound, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FeatureType: TypeAlias = Literal["int64", "float64", "bool", "string", "timestamp"]
+JobStatus: TypeAlias = Literal["running", "succeeded", "failed", "cancelled"]
+
 
 @dataclass(frozen=True)
 class FeatureView:
-    """A named group of features of one entity; ``ttl`` is seconds, None for no limit."""
+    """A named group of features of one entity, as it is defined in a feature store.
+
+    Attributes:
+        name: The view's name.
+        entity: The columns that together name an entity, e.g. ``("origin",)``.
+        features: The names of the features.
+        ttl: Seconds for which a value stays true; None for ever. A value of exactly that age
+            still counts.
+        digest: Identity of the definition: another definition, another digest.
+    """
 
     name: str
     entity: tuple[str, ...]
     features: tuple[str, ...]
     ttl: float | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class ViewDefinition:
+    """What ``apply`` makes a view of: kept with the pipeline, in Python or YAML.
+
+    Attributes:
+        name: The view's name.
+        entity: Types of the columns that name an entity, by name.
+        features: Types of the features, by name.
+        timestamp: The column that says since when a row is true.
+        ttl: Seconds for which a value stays true; None for ever.
+        source: Where the rows are: a path, relative to the project, or an address that the store
+            understands. Empty: the store keeps them itself, and ``write`` puts them there.
+        description: For people.
+    """
+
+    name: str
+    entity: Mapping[str, FeatureType]
+    features: Mapping[str, FeatureType]
+    timestamp: str
+    ttl: float | None = None
+    source: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class FeaturesUsed:
+    """Which features a step had: written into its record. ``views`` maps names to digests."""
+
+    features: tuple[str, ...]
+    views: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FeatureJob:
+    """Long work that goes on without this process; ``id`` is the store's own."""
+
+    id: str
+    status: JobStatus
+    error: str = ""
 
 
 class FeatureStore(Component):
-    """Contract of a feature store.
+    """Contract of a feature store; ``describe`` and ``historical`` are what every one has.
 
-    Capabilities: ``online``, ``apply``, ``materialize``, ``teardown``, ``by_reference``, ``jobs``.
+    Capabilities: ``apply``, ``write``, ``materialize``, ``online``, ``teardown``,
+    ``by_reference``, ``jobs``. A feature is written ``view:feature``.
     """
 
     kind: ClassVar[str] = "feature_store"
 
     @abstractmethod
     def describe(self) -> Sequence[FeatureView]:
-        """The views there are."""
+        """The views there are, by name."""
 
     @abstractmethod
     def historical(
         self, rows: pd.DataFrame, features: Sequence[str], *, timestamp: str
     ) -> pd.DataFrame:
-        """Join ``features`` (``view:feature``) as they were known at each row's ``timestamp``.
+        """Join ``features`` as they were known at each row's ``timestamp``.
 
-        Every row is kept, in order, with nulls where nothing was known and never a later value.
+        Args:
+            rows: one row for each question, with the columns of the views' entities. Repeated
+                rows, unknown entities and null timestamps are allowed.
+            features: ``view:feature``; a result column is named after the feature.
+            timestamp: the column of ``rows`` with the moment of the question: datetimes, in UTC
+                where they have no time zone.
+
+        Returns:
+            ``rows`` as they were, in order and with their index, and one column for each feature:
+            of the newest value at or before the moment that is not older than the view's ``ttl``,
+            null where there is none; never of a later one. Call ``self.note_features(...)``.
+
+        Raises:
+            NotFound: there is no such view or feature; lists what there is.
+            InvalidInput: a column is missing, two results would have one name, or the timestamps
+                are no datetimes.
         """
+
+    def state(self) -> str | None:
+        """A text that changes whenever ``historical`` may answer otherwise; opens nothing heavy.
+
+        It joins the cache key of steps that read features. None, for a store that cannot tell:
+        then such a step is run in every run, unless it says ``cache=``.
+        """
+        return None
+
+    def apply(self, definitions: Sequence[ViewDefinition]) -> Sequence[FeatureView]:
+        """Define views, or define them anew; other views stay (capability ``apply``).
+
+        The same definition again changes nothing; of several processes none loses a view.
+
+        Raises:
+            InvalidInput: a definition cannot be; nothing was changed.
+        """
+        self.require("apply")
+        raise NotImplementedError
+
+    def write(self, view: str, rows: pd.DataFrame) -> None:
+        """Add rows to the source of a view that the store keeps itself (capability ``write``).
+
+        The same rows again change nothing; of two rows with one entity and time, the one written
+        later counts.
+
+        Raises:
+            NotFound: there is no such view.
+            InvalidInput: a column is missing or of another type.
+        """
+        self.require("write")
+
+    def materialize(
+        self, until: datetime, *, since: datetime | None = None, views: Sequence[str] | None = None
+    ) -> None:
+        """Bring the newest values up to ``until`` to the online side (capability ``materialize``).
+
+        Without ``since``, from where the last one ended. Again, it changes nothing.
+        """
+        self.require("materialize")
+
+    def online(self, rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+        """Join the newest materialized values to entities (capability ``online``).
+
+        Returns:
+            ``rows`` in order with one column for each feature, null where nothing is known.
+
+        Raises:
+            NotFound, InvalidInput: as ``historical``.
+        """
+        self.require("online")
+        raise NotImplementedError
+
+    def teardown(self) -> None:
+        """Remove the views and what was materialized (capability ``teardown``).
+
+        Rows of sources that the store does not keep itself stay.
+        """
+        self.require("teardown")
+
+    def historical_by_reference(
+        self, rows: Path, features: Sequence[str], *, timestamp: str, target: Path
+    ) -> Path:
+        """``historical`` from a Parquet file to a new one (capability ``by_reference``)."""
+        self.require("by_reference")
+        raise NotImplementedError
+
+    def submit(
+        self, rows: Path, features: Sequence[str], *, timestamp: str, target: Path
+    ) -> FeatureJob:
+        """Begin ``historical_by_reference`` as a job (capability ``jobs``).
+
+        The id is claimed for the run's step, so that a step which is tried again, or resumed in
+        another process, gets the job that is under way instead of a second one.
+        """
+        self.require("jobs")
+        raise NotImplementedError
+
+    def poll(self, job: str) -> FeatureJob:
+        """How a job stands (capability ``jobs``).
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        self.require("jobs")
+        raise NotImplementedError
+
+    def cancel(self, job: str) -> FeatureJob:
+        """Stop a job; one that has ended stays as it ended (capability ``jobs``)."""
+        self.require("jobs")
+        raise NotImplementedError
+
+    def note_features(self, features: Sequence[str], views: Sequence[FeatureView]) -> None:
+        """Write into the record of the step which features it had, by which definitions."""
+        asked = by_view(features, views)
+        used = {view.name: view.digest for view in views if view.name in asked}
+        self.note(FeaturesUsed(tuple(features), used))
+
+
+def by_view(
+    features: Sequence[str], views: Sequence[FeatureView]
+) -> dict[str, tuple[FeatureView, list[str]]]:
+    """Sort ``view:feature`` by view: each view with its features that are asked for.
+
+    Raises:
+        NotFound: there is no such view or feature; lists what there is.
+        InvalidInput: nothing is asked for, or two features would have one name.
+    """
+    if not features:
+        raise InvalidInput("features: name at least one, as 'view:feature'")
+    known = {view.name: view for view in views}
+    asked: dict[str, tuple[FeatureView, list[str]]] = {}
+    seen: dict[str, str] = {}
+    for text in features:
+        name, _, feature = text.partition(":")
+        view = known.get(name)
+        if view is None:
+            have = ", ".join(sorted(known)) or "none"
+            raise NotFound(
+                f"feature {text!r}: there is no view {name!r}. Views: {have}."
+                f"{suggest(name, list(known))}"
+            )
+        if feature not in view.features:
+            have = ", ".join(view.features)
+            raise NotFound(
+                f"feature {text!r}: view {name!r} has no feature {feature!r}. Features: {have}."
+                f"{suggest(feature, view.features)}"
+            )
+        if feature in seen:
+            raise InvalidInput(
+                f"features {seen[feature]!r} and {text!r} would both be the column {feature!r}"
+            )
+        seen[feature] = text
+        asked.setdefault(name, (view, []))[1].append(feature)
+    return asked

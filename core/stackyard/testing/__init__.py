@@ -20,25 +20,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stackyard.testing.memory import MemoryDataVersioner as MemoryDataVersioner
-    from stackyard.testing.memory import MemoryFeatureStore as MemoryFeatureStore
     from stackyard.testing.memory import MemoryMonitor as MemoryMonitor
     from stackyard.testing.memory import MemoryServer as MemoryServer
-    from stackyard.testing.memory import MemoryValidator as MemoryValidator
+    from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
+    from stackyard.testing.memory_feature_store import MemoryFeatureStore as MemoryFeatureStore
     from stackyard.testing.memory_registry import MemoryRegistry as MemoryRegistry
     from stackyard.testing.memory_tracker import MemoryTracker as MemoryTracker
+    from stackyard.testing.memory_validator import MemoryValidator as MemoryValidator
     from stackyard.testing.registry import RegistryContract as RegistryContract
     from stackyard.testing.stand_ins import StoredRun as StoredRun
     from stackyard.testing.tracker import TrackerContract as TrackerContract
 
 _HOMES = {
-    "MemoryDataVersioner": "memory",
-    "MemoryFeatureStore": "memory",
+    "MemoryDataVersioner": "memory_data_versioner",
+    "MemoryFeatureStore": "memory_feature_store",
     "MemoryMonitor": "memory",
     "MemoryRegistry": "memory_registry",
     "MemoryServer": "memory",
     "MemoryTracker": "memory_tracker",
-    "MemoryValidator": "memory",
+    "MemoryValidator": "memory_validator",
     "RegistryContract": "registry",
     "StoredRun": "stand_ins",
     "TrackerContract": "tracker",

@@ -1,0 +1,1 @@
+"""DVC as data versioner of Stackyard."""

@@ -1,0 +1,1 @@
+"""Feast as feature store of Stackyard."""

@@ -1,0 +1,1 @@
+"""Great Expectations as validator of Stackyard."""
