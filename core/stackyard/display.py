@@ -43,6 +43,11 @@ def size(value: int) -> str:
     return f"{number:.1f} TB"
 
 
+def plural(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``, ``336,776 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def when(started: float | None) -> str:
     """Seconds since the epoch as local time, empty for None."""
     if started is None:

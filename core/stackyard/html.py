@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -13,6 +11,8 @@ from typing import Any
 
 from stackyard.display import seconds, size
 from stackyard.drawing import draw
+from stackyard.evidence import Evidence
+from stackyard.html_cells import badge, code, link, plain, prose, spark, table, text
 from stackyard.report import RunReport, StepReport
 from stackyard.store.records import ArtifactRef, AttemptRecord
 
@@ -32,6 +32,7 @@ def render(report: RunReport) -> str:
         graph=draw(report.graph, status, remark),
         bars=_bars(report),
         metrics=_metrics(report),
+        evidence=_evidence(report),
         steps="".join(_step(s) for s in report.steps),
         environment=_environment(report),
         footer=f"<code>stackyard runs show {run.run_id}</code>",
@@ -49,7 +50,7 @@ def _head(report: RunReport) -> str:
     if not run.cache:
         why.append("cache not read")
     facts = {
-        "run": _code(run.run_id),
+        "run": code(run.run_id),
         "stack": escape(f"{run.stack} ({run.orchestrator})"),
         "started": escape(started),
         "took": escape(seconds(report.seconds)),
@@ -57,14 +58,14 @@ def _head(report: RunReport) -> str:
         "why it started": escape(", ".join(why)),
     }
     for name, value in run.params.items():
-        facts[f"parameter {escape(name)}"] = _code(_plain(value))
+        facts[f"parameter {escape(name)}"] = code(plain(value))
     for instance, url in report.tracking.items():
-        facts[escape(instance)] = _link(url)
+        facts[escape(instance)] = link(url)
     cells = "".join(
         f"<div><span>{name}</span><b>{value}</b></div>" for name, value in facts.items()
     )
     return (
-        f'<div class="head"><h1>{escape(run.pipeline)}</h1>{_badge(report.status)}</div>'
+        f'<div class="head"><h1>{escape(run.pipeline)}</h1>{badge(report.status)}</div>'
         f'<div class="facts">{cells}</div>'
     )
 
@@ -79,7 +80,7 @@ def _alarms(report: RunReport) -> str:
             "The run's process ended before the run did. What had finished is kept; continue with: "
         )
         resume = f"stackyard run {report.run.pipeline} --resume {report.run.run_id}"
-        alarms.append(f'<div class="alarm">{text}{_code(resume)}</div>')
+        alarms.append(f'<div class="alarm">{text}{code(resume)}</div>')
     warnings = end.warnings if end is not None else ()
     alarms += [f'<div class="alarm soft">{escape(text)}</div>' for text in warnings]
     return "".join(alarms)
@@ -112,6 +113,24 @@ def _bar(attempt: AttemptRecord, began: float, whole: float, *, lost: bool) -> s
     )
 
 
+def _evidence(report: RunReport) -> str:
+    """Data versions, feature definitions and validation."""
+    rows = [
+        [text(e.kind), text(e.name), _outcome(e), text(e.step), text(e.text)]
+        for e in report.evidence
+    ]
+    if not rows:
+        return ""
+    headers = ["", "name", "version or outcome", "step", ""]
+    return f"<h2>What it rests on</h2>{table(headers, rows)}"
+
+
+def _outcome(one: Evidence) -> str:
+    if one.kind == "validation":
+        return badge("succeeded" if one.value == "passed" else "failed", one.value)
+    return f'<code title="{escape(one.value)}">{escape(one.value[:16])}</code>'
+
+
 def _metrics(report: RunReport) -> str:
     """What steps logged: the last value of each metric, and settings and labels."""
     metrics, others = [], []
@@ -123,15 +142,15 @@ def _metrics(report: RunReport) -> str:
                 series.setdefault(str(row["key"]), []).append(row)
         for key, rows in series.items():
             values = [float(r["value"]) for r in sorted(rows, key=lambda r: (r["step"], r["time"]))]
-            metrics.append([_text(key), _text(step.step.name), f"{values[-1]:.6g}", _spark(values)])
+            metrics.append([text(key), text(step.step.name), f"{values[-1]:.6g}", spark(values)])
         for row in journal:
             if row.get("type") in ("LoggedParam", "LoggedTag"):
-                others.append([_text(row["key"]), _text(step.step.name), _text(row["value"])])
+                others.append([text(row["key"]), text(step.step.name), text(row["value"])])
     parts = []
     if metrics:
-        parts.append(_table(["metric", "step", "#value", "over iterations"], metrics))
+        parts.append(table(["metric", "step", "#value", "over iterations"], metrics))
     if others:
-        parts.append(_table(["setting or label", "step", "value"], others))
+        parts.append(table(["setting or label", "step", "value"], others))
     if not parts:
         return ""
     return f'<h2>Logged</h2><div class="columns">{"".join(f"<div>{p}</div>" for p in parts)}</div>'
@@ -141,7 +160,7 @@ def _step(report: StepReport) -> str:
     step, last = report.step, report.last
     why = last.why if last is not None else ""
     opened = " open" if report.status == "failed" else ""
-    body = [f"<p>{_prose(step.doc)}</p>"] if step.doc else []
+    body = [f"<p>{prose(step.doc)}</p>"] if step.doc else []
     if last is None:
         body.append(f'<p class="dim">after {escape(", ".join(step.upstream)) or "nothing"}</p>')
     else:
@@ -160,17 +179,17 @@ def _attempt(report: StepReport, last: AttemptRecord) -> str:
         if attempt.error:
             label = f"attempt {attempt.attempt}: " if len(report.attempts) > 1 else ""
             parts.append(f'<div class="alarm">{escape(label + attempt.error)}</div>')
-    inputs = [[_text(n), *_artifact(ref)] for n, ref in last.inputs.items()]
-    inputs += [[_text(n), _code(_plain(v)), "", ""] for n, v in last.values.items()]
-    outputs = [[_text(n), *_artifact(ref)] for n, ref in last.outputs.items()]
+    inputs = [[text(n), *_artifact(ref)] for n, ref in last.inputs.items()]
+    inputs += [[text(n), code(plain(v)), "", ""] for n, v in last.values.items()]
+    outputs = [[text(n), *_artifact(ref)] for n, ref in last.outputs.items()]
     kept = [
-        [_text(r["path"]), _code(str(r["digest"])[:16]), "logged file", ""]
+        [text(r["path"]), code(str(r["digest"])[:16]), "logged file", ""]
         for r in last.journal
         if r.get("type") == "LoggedArtifact"
     ]
     header = ["", "content", "type", "#size"]
-    columns = [f"<h3>Inputs</h3>{_table(header, inputs)}"] if inputs else []
-    columns += [f"<h3>Outputs</h3>{_table(header, outputs + kept)}"] if outputs or kept else []
+    columns = [f"<h3>Inputs</h3>{table(header, inputs)}"] if inputs else []
+    columns += [f"<h3>Outputs</h3>{table(header, outputs + kept)}"] if outputs or kept else []
     parts.append(f'<div class="columns">{"".join(f"<div>{c}</div>" for c in columns)}</div>')
     if last.traceback:
         parts.append(f"<h3>Traceback</h3><pre>{escape(last.traceback)}</pre>")
@@ -191,9 +210,9 @@ def _details(report: StepReport, last: AttemptRecord) -> str:
     }
     if last.reused:
         facts["result of"] = f"run {last.reused.run_id}, attempt {last.reused.attempt}"
-    rows = [[_text(n), _code(v)] for n, v in facts.items() if v]
-    rows += [[_text(f"key: {n}"), _code(v)] for n, v in last.key_parts.items()]
-    return f'<details class="more"><summary>details</summary>{_table(["", ""], rows)}</details>'
+    rows = [[text(n), code(v)] for n, v in facts.items() if v]
+    rows += [[text(f"key: {n}"), code(v)] for n, v in last.key_parts.items()]
+    return f'<details class="more"><summary>details</summary>{table(["", ""], rows)}</details>'
 
 
 def _environment(report: RunReport) -> str:
@@ -206,85 +225,22 @@ def _environment(report: RunReport) -> str:
         "code bundle": run.bundle or "",
         "graph": run.graph_digest,
     }
-    rows = [[_text(n), _code(v)] for n, v in facts.items() if v]
-    components = [[_text(n), _code(_plain(v))] for n, v in run.components.items()]
-    packages = [[_text(n), _code(v)] for n, v in sorted(run.packages.items())]
+    rows = [[text(n), code(v)] for n, v in facts.items() if v]
+    components = [[text(n), code(plain(v))] for n, v in run.components.items()]
+    packages = [[text(n), code(v)] for n, v in sorted(run.packages.items())]
     more = (
         f'<details class="more"><summary>{len(packages)} packages</summary>'
-        f"{_table(['package', 'version'], packages)}</details>"
+        f"{table(['package', 'version'], packages)}</details>"
         if packages
         else ""
     )
-    columns = [_table(["", ""], rows) + more, _table(["component", "settings"], components)]
+    columns = [table(["", ""], rows) + more, table(["component", "settings"], components)]
     return f'<div class="columns">{"".join(f"<div>{c}</div>" for c in columns)}</div>'
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of ready cells; a header that begins with # heads a column of numbers."""
-    rows = list(rows)
-    if not rows:
-        return ""
-    classes = [' class="n"' if h.startswith("#") else "" for h in headers]
-    titles = [h.removeprefix("#") for h in headers]
-    head = "".join(f"<th{c}>{t}</th>" for c, t in zip(classes, titles, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f"<td{c}>{v}</td>" for c, v in zip(classes, row, strict=True)) + "</tr>"
-        for row in rows
-    )
-    return f"<table>{f'<tr>{head}</tr>' if any(titles) else ''}{body}</table>"
 
 
 def _artifact(ref: ArtifactRef) -> list[str]:
     short = f'<code title="{escape(ref.digest)}">{escape(ref.digest[:16])}</code>'
-    return [short, _text(ref.type), escape(size(ref.size))]
-
-
-def _spark(values: Sequence[float]) -> str:
-    """A small line of the values over iterations; nothing for one value."""
-    finite = [v for v in values if v - v == 0]  # neither infinite nor not a number
-    if len(finite) < 2:
-        return ""
-    low, high = min(finite), max(finite)
-    scale = (high - low) or 1.0
-    every = max(1, len(finite) // 240)
-    shown = finite[::every]
-    points = " ".join(
-        f"{2 + 116 * i / (len(shown) - 1 or 1):.1f},{20 - 16 * (v - low) / scale:.1f}"
-        for i, v in enumerate(shown)
-    )
-    label = f"{low:.4g} to {high:.4g}"
-    return (
-        f'<svg class="spark" width="120" height="22" role="img" aria-label="{label}">'
-        f'<polyline points="{points}"/></svg>'
-    )
-
-
-def _link(url: str) -> str:
-    """A link to a page of a tool; anything that is no web address stays text."""
-    if not url.startswith(("http://", "https://")):
-        return escape(url)
-    return f'<a href="{escape(url)}" rel="noreferrer">{escape(url)}</a>'
-
-
-def _badge(status: str) -> str:
-    return f'<span class="badge s-{escape(status)}">{escape(status)}</span>'
-
-
-def _code(text: str) -> str:
-    return f"<code>{escape(text)}</code>"
-
-
-def _prose(text: str) -> str:
-    """A docstring; what stands between backticks is code."""
-    return re.sub(r"(`+)([^`]+)\1", r"<code>\2</code>", escape(text))
-
-
-def _text(value: object) -> str:
-    return escape(str(value))
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return [short, text(ref.type), escape(size(ref.size))]
 
 
 def _lines(lines: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from stackyard import evidence
 from stackyard.claims import RunClaims
 from stackyard.components import tracker as kind
 from stackyard.components.base import redact
@@ -38,6 +39,7 @@ def facts(store: Store, run_id: str, instance: str = "tracker") -> RunFacts:
     if run.git.get("commit"):
         tags["git.commit"] = run.git["commit"]
     order = [s["name"] for s in run.graph["steps"]]
+    tags |= evidence.tags(latest[name] for name in order if name in latest)
     steps = tuple(_step(latest[name], instance) for name in order if name in latest)
     status: RunStatus = "running" if end is None else end.status
     ended = None if end is None else end.ended

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from stackyard.errors import StoreError
+from stackyard.evidence import Evidence, evidence
 from stackyard.graph import Graph, Step
 from stackyard.store.records import AttemptRecord, EndRecord, RunRecord
 from stackyard.summary import step_statuses
@@ -44,6 +45,11 @@ class RunReport:
     steps: tuple[StepReport, ...]
     tracking: dict[str, str]  # tracker instance to the run's page there
 
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The data, features and validation that the run rests on."""
+        return evidence(step.last for step in self.steps if step.last is not None)
+
     def to_json(self) -> dict[str, Any]:
         """The document that ``stackyard runs show --json`` prints."""
         run = asdict(self.run)
@@ -59,6 +65,7 @@ class RunReport:
             "error": self.end.error if self.end else None,
             "warnings": list(self.end.warnings) if self.end else [],
             "tracking": self.tracking,
+            "evidence": [asdict(one) for one in self.evidence],
             "steps": steps,
         }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from stackyard.graph import FromParam, FromStep, Graph, Param, Step
 from stackyard.store.records import ArtifactRef, AttemptRecord, EndRecord, RunRecord
@@ -91,6 +94,16 @@ def attempt(store: Store, run: RunRecord, step: str, **changes: Any) -> AttemptR
 def new_store(folder: Path) -> Store:
     """An empty store."""
     return open_store(folder / "store", root=folder)
+
+
+def project_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The store of a new project, which becomes the current folder."""
+    (folder / "stacks").mkdir()
+    (folder / "stacks" / "local.yaml").write_text("components: {orchestrator: {flavor: local}}\n")
+    monkeypatch.chdir(folder)
+    for name in [n for n in os.environ if n.startswith("STACKYARD_")]:
+        monkeypatch.delenv(name)
+    return open_store(".stackyard/store", root=folder)
 
 
 def full_run(store: Store, number: int = 1, **changes: Any) -> RunRecord:

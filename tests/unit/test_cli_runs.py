@@ -14,7 +14,6 @@ import pytest
 from stackyard.cli.main import main
 from stackyard.cli.run import tell
 from stackyard.store.records import AttemptId
-from stackyard.store.store import open_store
 from stackyard.summary import RunSummary
 from tests.unit import run_history as history
 
@@ -24,12 +23,7 @@ EVIL = ["../x", "a/../b", '"', "a\nb", "{{ x }}", "", "-"]
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """The store of a project that is the current folder."""
-    (tmp_path / "stacks").mkdir()
-    (tmp_path / "stacks" / "local.yaml").write_text("components: {orchestrator: {flavor: local}}\n")
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("STACKYARD_")]:
-        monkeypatch.delenv(name)
-    return open_store(".stackyard/store", root=tmp_path)
+    return history.project_store(tmp_path, monkeypatch)
 
 
 def call(capsys, *argv: str, code: int = 0) -> str:

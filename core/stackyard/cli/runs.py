@@ -215,6 +215,10 @@ def _tell(report: RunReport) -> None:
         rows.append((step.step.name, step.status, last.attempt, took, made, last.error or last.why))
     headers = ("step", "status", "attempt", "time", "outputs", "why")
     output.table(rows, headers, drop=("outputs", "attempt"))
+    if report.evidence:
+        output.show()
+        rows = [(e.kind, e.name, e.value, e.step, e.text) for e in report.evidence]
+        output.table(rows, ("rests on", "name", "version or outcome", "step", ""))
     for step in report.steps:
         if step.status == "failed" and step.last is not None:
             lines = [*step.tail, *(step.last.traceback or "").splitlines()][-20:]

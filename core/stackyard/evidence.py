@@ -1,0 +1,100 @@
+"""What a run rests on: data versions, feature definitions and validation, from its journals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stackyard.components.data_versioner import DataVersion
+from stackyard.components.feature_store import FeaturesUsed
+from stackyard.components.validator import Check, ValidationReport
+from stackyard.display import plural, size
+
+if TYPE_CHECKING:
+    from stackyard.store.records import AttemptRecord
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing that a step's result rests on.
+
+    Attributes:
+        kind: ``data``, ``features`` or ``validation``.
+        name: of the dataset, feature view or suite.
+        value: the data version, the digest of the view's definition, or ``passed`` or ``failed``.
+        text: more, for people.
+        step: the step that had it.
+        component: the component that gave it, e.g. ``data_versioner``.
+    """
+
+    kind: str
+    name: str
+    value: str
+    text: str
+    step: str
+    component: str
+
+
+def evidence(attempts: Iterable[AttemptRecord]) -> tuple[Evidence, ...]:
+    """Read the journals of ``attempts``, the last one of each step; each thing once a step."""
+    found = (one for attempt in attempts for one in _of(attempt))
+    return tuple(dict.fromkeys(found))
+
+
+def tags(attempts: Iterable[AttemptRecord]) -> dict[str, str]:
+    """The same as labels for a tracker: ``data.flights``, ``features.weather``, ..."""
+    return {f"{one.kind}.{one.name}": one.value for one in evidence(attempts)}
+
+
+def _of(attempt: AttemptRecord) -> Iterator[Evidence]:
+    for row in attempt.journal:
+        kind = _KINDS.get(str(row.get("type")))
+        if kind is None:
+            continue
+        value = _read(row, kind[0])
+        for what, name, said, text in kind[1](value) if value is not None else ():
+            yield Evidence(what, name, said, text, attempt.step, str(row.get("component", "")))
+
+
+def _read(row: Mapping[str, Any], cls: type[Any]) -> Any:
+    import msgspec
+
+    fields = {name: value for name, value in row.items() if name not in ("type", "component")}
+    try:
+        return msgspec.convert(fields, cls, strict=False)
+    except msgspec.ValidationError:  # a class of that name which is not ours
+        return None
+
+
+def _data(version: DataVersion) -> Iterator[tuple[str, str, str, str]]:
+    text = f"{plural(version.files, 'file')}, {size(version.size)}"
+    yield "data", version.name, version.id, text
+
+
+def _features(used: FeaturesUsed) -> Iterator[tuple[str, str, str, str]]:
+    for view, digest in used.views.items():
+        own = [f.partition(":")[2] for f in used.features if f.partition(":")[0] == view]
+        yield "features", view, digest, ", ".join(own)
+
+
+def _validation(report: ValidationReport) -> Iterator[tuple[str, str, str, str]]:
+    wrong = report.of("fail", "error")
+    sound = len(report.of("pass"))
+    text = f"{sound} of {len(report.checks)} expectations hold on {plural(report.rows, 'row')}"
+    if wrong:
+        text += f"; not: {'; '.join(map(_named, wrong[:5]))}"
+        text += f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+    yield "validation", report.suite, "passed" if report.passed else "failed", text
+
+
+def _named(check: Check) -> str:
+    of = f"{check.expectation}({check.column})"
+    return of if check.severity == "critical" else f"{of} ({check.severity})"
+
+
+_KINDS: dict[str, tuple[type[Any], Callable[[Any], Iterator[tuple[str, str, str, str]]]]] = {
+    "DataVersion": (DataVersion, _data),
+    "FeaturesUsed": (FeaturesUsed, _features),
+    "ValidationReport": (ValidationReport, _validation),
+}
