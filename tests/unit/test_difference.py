@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,6 @@ from stackyard.errors import UsageError
 from stackyard.graph import FromStep, Graph, Step
 from stackyard.store import cachekey
 from stackyard.store.records import AttemptRecord
-from stackyard.store.store import open_store
 from tests.unit import run_history as history
 
 PARTS = {
@@ -40,12 +38,7 @@ PARTS = {
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    (tmp_path / "stacks").mkdir()
-    (tmp_path / "stacks" / "local.yaml").write_text("components: {orchestrator: {flavor: local}}\n")
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("STACKYARD_")]:
-        monkeypatch.delenv(name)
-    return open_store(".stackyard/store", root=tmp_path)
+    return history.project_store(tmp_path, monkeypatch)
 
 
 def make(store, number, changes=None, results=None, upto=None, **run_changes):
