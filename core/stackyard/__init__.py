@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stackyard.components.base import Secret as Secret
+    from stackyard.components.data_versioner import DataVersion as DataVersion
     from stackyard.components.data_versioner import DataVersioner as DataVersioner
     from stackyard.components.feature_store import FeatureStore as FeatureStore
     from stackyard.components.monitor import Monitor as Monitor
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from stackyard.signature import Resource as Resource
 
 _HOMES = {
+    "DataVersion": "stackyard.components.data_versioner",
     "DataVersioner": "stackyard.components.data_versioner",
     "FeatureStore": "stackyard.components.feature_store",
     "Graph": "stackyard.graph",
@@ -61,6 +63,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DataVersion",
     "DataVersioner",
     "FeatureStore",
     "Graph",
