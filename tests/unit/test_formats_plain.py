@@ -120,7 +120,7 @@ def round_trip(value: Any) -> Any:
     return back
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda v: type(v).__name__)
 def test_a_value_and_its_type_come_back(value: Any) -> None:
     back = round_trip(value)
     assert type(back) is type(value)

@@ -26,7 +26,9 @@ T = TypeVar("T")
 UserId = NewType("UserId", int)
 
 
-class Base: ...
+class Base:
+    def __repr__(self) -> str:  # the same in every process
+        return f"{type(self).__name__}()"
 
 
 class Derived(Base): ...
