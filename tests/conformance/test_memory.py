@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from stackyard.components.base import Context
+from stackyard.components.data_versioner import DataVersioner
 from stackyard.components.registry import Registry
 from stackyard.components.tracker import Tracker
 from stackyard.testing import (
+    DataVersionerContract,
+    MemoryDataVersioner,
     MemoryRegistry,
     MemoryTracker,
     RegistryContract,
@@ -39,6 +42,20 @@ class TestMemoryRegistry(RegistryContract):
 
     def connect(self, context: Context) -> Registry:
         return self.backend.of(context)
+
+
+class TestMemoryDataVersioner(DataVersionerContract):
+    """The data versioner's contract."""
+
+    @pytest.fixture(autouse=True)
+    def _backend(self) -> None:
+        self.backend = MemoryDataVersioner()
+
+    def connect(self, context: Context) -> DataVersioner:
+        return self.backend.of(context)
+
+    def elsewhere(self, context: Context) -> DataVersioner:
+        return self.backend.of(context, elsewhere=True)
 
 
 def test_a_step_is_tested_as_a_function(tmp_path: Path) -> None:

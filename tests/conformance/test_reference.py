@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.testing import RegistryContract, TrackerContract
+from stackyard.testing import DataVersionerContract, RegistryContract, TrackerContract
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 
 @pytest.mark.parametrize(
     ("page", "contract"),
-    [("tracker.md", TrackerContract), ("registry.md", RegistryContract)],
+    [
+        ("tracker.md", TrackerContract),
+        ("registry.md", RegistryContract),
+        ("data-versioner.md", DataVersionerContract),
+    ],
 )
 def test_every_guarantee_is_numbered_and_tested(page: str, contract: type) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from stackyard.components.base import Component
-from stackyard.errors import InvalidInput
+from stackyard.errors import AlreadyExists, InvalidInput
 
 # It reaches paths and addresses of every tool.
 DATASET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
@@ -37,7 +38,10 @@ class DataVersion:
 
 @dataclass(frozen=True)
 class DataDiff:
-    """How two versions differ: paths relative to the dataset, sorted."""
+    """How two versions differ: paths relative to the dataset, sorted.
+
+    A single file goes by the dataset's name.
+    """
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -47,8 +51,10 @@ class DataDiff:
 class DataVersioner(Component):
     """Contract of a data versioner. Capabilities: ``remote``, ``diff``, ``verify``.
 
-    A dataset is one file or one folder under a name. A version stays what it is: nothing that is
-    done to the committed path, or to a folder that was checked out, changes it.
+    A dataset is one file or one folder under a name. A version is the content of its files: a link
+    to a file counts as the file, empty folders and permissions do not count. It stays what it is:
+    nothing that is done to the committed path, or to a folder that was checked out, changes it.
+    Relative paths count from the project.
     """
 
     kind: ClassVar[str] = "data_versioner"
@@ -61,7 +67,8 @@ class DataVersioner(Component):
         record of the step says which data it had.
 
         Raises:
-            InvalidInput: ``path`` does not exist or is an empty folder, or the name is refused.
+            InvalidInput: ``path`` does not exist, holds no file or something that cannot be kept
+                (see ``dataset_files``), or the name is refused.
         """
 
     @abstractmethod
@@ -74,8 +81,10 @@ class DataVersioner(Component):
         without it nothing of the user's is ever touched. Call ``self.note(version)``.
 
         Raises:
-            NotFound: there is no such version here; one that is elsewhere must be pulled first.
+            NotFound: there is no such version here, or files of it are damaged or gone; it must be
+                pulled first.
             AlreadyExists: ``target`` is a file or a folder that holds something.
+            InvalidInput: with ``overwrite``, the project itself would be overwritten.
         """
 
     @abstractmethod
@@ -86,13 +95,15 @@ class DataVersioner(Component):
         """Copy a version to the remote, where it may be already (capability ``remote``).
 
         Raises:
-            NotFound: there is no such version here.
+            NotFound: there is no such version here, or files of it are damaged or gone.
             Unavailable: the remote cannot be reached.
         """
         self.require("remote")
 
     def pull(self, name: str, version: str) -> DataVersion:
         """Bring a version from the remote, known here or not (capability ``remote``).
+
+        What is damaged or gone here is replaced.
 
         Raises:
             NotFound: the remote does not have it.
@@ -114,7 +125,8 @@ class DataVersioner(Component):
         """Read a version's files here again (capability ``verify``).
 
         Returns:
-            Paths of those that are damaged or gone, sorted; empty where all is sound.
+            Paths of those that are damaged or gone, sorted; empty where all is sound. The
+            dataset's name stands for a single file, and for the list of a folder's files.
 
         Raises:
             NotFound: there is no such version here.
@@ -135,3 +147,73 @@ def check_dataset_name(name: str) -> str:
             "with a letter, digit or '_' first and no '.' last"
         )
     return name
+
+
+def dataset_files(path: Path) -> dict[str, os.stat_result]:
+    """The files of which a version of ``path`` is made, by their relative path with ``/``.
+
+    A single file is ``""``. A link to a file counts as the file.
+
+    Raises:
+        InvalidInput: ``path`` does not exist, holds no file, or holds a link to a folder, a link
+            that leads nowhere, anything else that is no file, or a name that is no Unicode text.
+    """
+    if not path.exists():
+        raise InvalidInput(f"{path} does not exist; nothing was committed")
+    if not path.is_dir():
+        return {"": _facts(path)}
+    found = dict(_walk(path, ""))
+    if not found:
+        raise InvalidInput(f"{path} holds no file; nothing was committed")
+    return found
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda e: e.name):
+            path, relative = Path(entry.path), prefix + entry.name
+            try:
+                entry.name.encode()
+            except UnicodeEncodeError as exc:
+                raise InvalidInput(
+                    f"{entry.path!a}: the name is no Unicode text; nothing was committed"
+                ) from exc
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(path, f"{relative}/")
+            else:
+                yield relative, _facts(path)
+
+
+def _facts(path: Path) -> os.stat_result:
+    try:
+        facts = path.stat()
+    except OSError as exc:
+        why = "a link that leads nowhere" if path.is_symlink() else str(exc.strerror).lower()
+        raise InvalidInput(f"{path}: {why}; nothing was committed") from exc
+    if path.is_dir():
+        raise InvalidInput(
+            f"{path} is a link to a folder; nothing was committed. Put the folder there, or commit "
+            "it under a name of its own"
+        )
+    if not path.is_file():
+        raise InvalidInput(f"{path} is neither file nor folder; nothing was committed")
+    return facts
+
+
+def check_target(target: Path, project: Path, *, overwrite: bool) -> Path:
+    """Return where a version may be written: ``target`` with links followed.
+
+    Raises:
+        AlreadyExists: it is a file or a folder that holds something, and ``overwrite`` is not set.
+        InvalidInput: it is the project or a folder around it, and would be overwritten.
+    """
+    real = Path(os.path.realpath(target))
+    occupied = real.exists() and not (real.is_dir() and not any(real.iterdir()))
+    if not occupied:
+        return real
+    if not overwrite:
+        what = "holds something" if real.is_dir() else "is a file"
+        raise AlreadyExists(f"{target} {what}; nothing was written. Choose another target")
+    if Path(os.path.realpath(project)).is_relative_to(real):
+        raise InvalidInput(f"{target} holds the project itself and is not overwritten")
+    return real

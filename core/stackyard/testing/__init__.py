@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stackyard.testing.data_versioner import DataVersionerContract as DataVersionerContract
     from stackyard.testing.memory import MemoryMonitor as MemoryMonitor
     from stackyard.testing.memory import MemoryServer as MemoryServer
     from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from stackyard.testing.tracker import TrackerContract as TrackerContract
 
 _HOMES = {
+    "DataVersionerContract": "data_versioner",
     "MemoryDataVersioner": "memory_data_versioner",
     "MemoryFeatureStore": "memory_feature_store",
     "MemoryMonitor": "memory",
@@ -45,6 +47,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DataVersionerContract",
     "MemoryDataVersioner",
     "MemoryFeatureStore",
     "MemoryMonitor",

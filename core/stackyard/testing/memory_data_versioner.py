@@ -1,4 +1,4 @@
-"""A data versioner in memory."""
+"""A data versioner in memory, whole: for tests of steps, and as the smallest implementation."""
 
 from __future__ import annotations
 
@@ -8,57 +8,101 @@ from pathlib import Path
 from typing import Any
 
 from stackyard.components.base import Context
-from stackyard.components.data_versioner import DataVersion, DataVersioner
-from stackyard.errors import AlreadyExists, InvalidInput, NotFound
+from stackyard.components.data_versioner import (
+    DataDiff,
+    DataVersion,
+    DataVersioner,
+    check_dataset_name,
+    check_target,
+    dataset_files,
+)
+from stackyard.errors import NotFound
+from stackyard.whole_folder import made_whole
+
+Content = dict[str, bytes]  # by relative path; a single file is ""
 
 
 class MemoryDataVersioner(DataVersioner):
-    """Keeps copies of files and folders."""
+    """Keeps copies. ``MemoryDataVersioner()`` is all that a step's test needs."""
 
     def __init__(self, config: Any = None, context: Context | None = None) -> None:
         super().__init__(config, context or Context(name="data_versioner"))
-        self._kept: dict[tuple[str, str], dict[str, bytes]] = {}
-        self._committed: dict[tuple[str, str], float] = {}
+        self._kept: dict[tuple[str, str], tuple[DataVersion, Content]] = {}
+        self._remote: dict[tuple[str, str], tuple[DataVersion, Content]] = {}
+
+    def of(self, context: Context, *, elsewhere: bool = False) -> MemoryDataVersioner:
+        """The same versions as another step sees them; ``elsewhere``, only the same remote."""
+        other = MemoryDataVersioner(self.config, context)
+        other._remote = self._remote
+        if not elsewhere:
+            other._kept = self._kept
+        return other
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """All."""
+        return frozenset({"remote", "diff", "verify"})
 
     def commit(self, path: Path, name: str) -> DataVersion:
         """Keep the content of ``path`` as a version of ``name``."""
         import blake3
 
-        if not path.exists():
-            raise InvalidInput(f"{path} does not exist")
-        files = _files(path)
-        digest = blake3.blake3(repr(sorted(files.items())).encode()).hexdigest()
-        self._kept[name, digest] = files
-        self._committed.setdefault((name, digest), time.time())
-        return self._version(name, digest)
+        check_dataset_name(name)
+        path = self.context.project / path
+        files = {part: (path / part).read_bytes() for part in sorted(dataset_files(path))}
+        digest = blake3.blake3(repr(list(files.items())).encode()).hexdigest()
+        size = sum(map(len, files.values()))
+        version = DataVersion(name, digest, size, len(files), time.time())
+        kept, _ = self._kept.setdefault((name, digest), (version, files))
+        self.note(kept)
+        return kept
 
     def checkout(
         self, name: str, version: str, target: Path, *, overwrite: bool = False
     ) -> DataVersion:
-        """Write a version into ``target``."""
-        if (name, version) not in self._kept:
-            have = ", ".join(v.id for v in self.list(name)) or "none"
-            raise NotFound(f"there is no version {version!r} of {name!r}. Versions: {have}")
-        if not overwrite and target.exists() and any(target.iterdir()):
-            raise AlreadyExists(f"{target} holds something")
-        for relative, data in self._kept[name, version].items():
-            file = target / relative
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-        return self._version(name, version)
+        """Write a version to ``target``."""
+        kept, files = self._find(name, version)
+        project = self.context.project
+        with made_whole(check_target(project / target, project, overwrite=overwrite)) as made:
+            for part, data in files.items():
+                file = made / part
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+        self.note(kept)
+        return kept
 
     def list(self, name: str | None = None) -> Sequence[DataVersion]:
         """Versions, newest first."""
-        return tuple(self._version(*k) for k in reversed(self._kept) if name in (None, k[0]))
+        return tuple(v for v, _ in reversed(self._kept.values()) if name in (None, v.name))
 
-    def _version(self, name: str, digest: str) -> DataVersion:
-        files = self._kept[name, digest]
-        size, committed = sum(map(len, files.values())), self._committed[name, digest]
-        return DataVersion(name, digest, size, len(files), committed)
+    def push(self, name: str, version: str) -> None:
+        """Copy a version to what stands for the remote."""
+        self._remote[name, version] = self._find(name, version)
 
+    def pull(self, name: str, version: str) -> DataVersion:
+        """Bring a version from there."""
+        if (name, version) not in self._remote:
+            raise NotFound(f"the remote has no version {version!r} of {name!r}")
+        kept, _ = self._kept[name, version] = self._remote[name, version]
+        return kept
 
-def _files(path: Path) -> dict[str, bytes]:
-    if path.is_file():
-        return {path.name: path.read_bytes()}
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    return {p.relative_to(path).as_posix(): p.read_bytes() for p in files}
+    def diff(self, name: str, first: str, second: str) -> DataDiff:
+        """Compare two versions file by file."""
+        (_, old), (_, new) = self._find(name, first), self._find(name, second)
+        return DataDiff(
+            tuple(sorted(part or name for part in new.keys() - old.keys())),
+            tuple(sorted(p or name for p in new.keys() & old.keys() if new[p] != old[p])),
+            tuple(sorted(part or name for part in old.keys() - new.keys())),
+        )
+
+    def verify(self, name: str, version: str) -> Sequence[str]:
+        """Nothing in memory is ever damaged."""
+        self._find(name, version)
+        return ()
+
+    def _find(self, name: str, version: str) -> tuple[DataVersion, Content]:
+        check_dataset_name(name)
+        if (name, version) not in self._kept:
+            have = ", ".join(v.id for v in self.list(name)) or "none"
+            raise NotFound(f"there is no version {version!r} of {name!r}. Versions: {have}")
+        return self._kept[name, version]

@@ -1,0 +1,455 @@
+"""The contract of a data versioner as tests; numbered in docs/reference/data-versioner.md."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.components.data_versioner import DataDiff, DataVersioner
+from stackyard.errors import AlreadyExists, InvalidInput, NotFound, Unavailable, Unsupported
+from stackyard.testing.stand_ins import Journal
+
+FILES = {
+    "a.csv": b"hour,carrier\n1,UA\n",
+    "empty.txt": b"",
+    "deep/er/b.bin": bytes(range(256)) * 400,
+    "größe, 大小.txt": b"unicode",
+    "with spaces/c d.csv": b"2,DL\n",
+}
+
+
+class DataVersionerContract(ABC):
+    """Inherit, say how to make the data versioner."""
+
+    @abstractmethod
+    def connect(self, context: Context) -> DataVersioner:
+        """Return a new component on the same versions, whichever test asks."""
+
+    def elsewhere(self, context: Context) -> DataVersioner:
+        """Return a component of another machine with the same remote (capability ``remote``)."""
+        raise NotImplementedError
+
+    def plain(self, context: Context) -> DataVersioner | None:
+        """Return a component without capability ``remote``; None where it always has it."""
+        return None
+
+    def unreachable(self, context: Context) -> DataVersioner | None:
+        """Return a component whose remote does not answer; None where that cannot be."""
+        return None
+
+    def damage(self, versioner: DataVersioner, name: str, version: str, file: str) -> bool:
+        """Change what is kept of ``file``; False where that cannot be."""
+        return False
+
+    @pytest.fixture
+    def context(self, tmp_path: Path) -> Context:
+        """A context as core gives it to a step; override to put more into it."""
+        (tmp_path / "project").mkdir(exist_ok=True)
+        folder = tmp_path / "project" / ".stackyard"
+        return Context(
+            name="data_versioner",
+            stack="local",
+            project=tmp_path / "project",
+            cache_dir=folder / "cache",
+            state_dir=folder / "state",
+            step="load",
+            journal=Journal(),
+        )
+
+    @pytest.fixture
+    def versioner(self, context: Context) -> Any:
+        """The component under test."""
+        made = self.connect(context)
+        yield made
+        made.close()
+
+    @pytest.fixture
+    def data(self, context: Context) -> Path:
+        """A folder with files of all sorts."""
+        return write(context.project / "data", FILES)
+
+    # Committing
+
+    def test_01_what_is_committed_comes_back(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """Nested files, empty ones, any name, a single file: bit for bit."""
+        begun = time.time()
+        version = versioner.commit(data, "flights")
+        size = sum(map(len, FILES.values()))
+        assert (version.name, version.size, version.files) == ("flights", size, len(FILES))
+        assert begun - 1 < version.committed < time.time() + 1
+        assert versioner.checkout("flights", version.id, tmp_path / "out") == version
+        assert read(tmp_path / "out") == FILES
+        one = versioner.commit(data / "a.csv", "table")
+        assert (one.name, one.size, one.files) == ("table", len(FILES["a.csv"]), 1)
+        versioner.checkout("table", one.id, tmp_path / "new" / "table.csv")
+        assert (tmp_path / "new" / "table.csv").read_bytes() == FILES["a.csv"]
+
+    def test_02_equal_content_has_an_equal_id(
+        self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
+    ) -> None:
+        """Wherever it lies, under any name, in any order, with any times and modes."""
+        version = versioner.commit(data, "flights")
+        again = write(tmp_path / "again", dict(reversed(FILES.items())))
+        for number, path in enumerate(sorted(again.rglob("*"))):
+            os.utime(path, (number, number))
+        (again / "a.csv").chmod(0o600)
+        (again / "no files").mkdir()
+        assert self.connect(context).commit(again, "other").id == version.id
+        assert versioner.commit(again, "flights") == version
+
+    def test_03_other_content_has_another_id(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """A byte, a name, a place in the tree, one file more or less."""
+        ids = {versioner.commit(data, "flights").id}
+        changes: list[Mapping[str, bytes]] = [
+            {**FILES, "a.csv": b"hour,carrier\n1,UB\n"},
+            {("A.csv" if name == "a.csv" else name): data for name, data in FILES.items()},
+            {("deep/a.csv" if name == "a.csv" else name): data for name, data in FILES.items()},
+            {**FILES, "more.txt": b""},
+            {name: data for name, data in FILES.items() if name != "empty.txt"},
+        ]
+        for number, files in enumerate(changes):
+            ids.add(versioner.commit(write(tmp_path / str(number), files), "flights").id)
+        assert len(ids) == 1 + len(changes)
+
+    def test_04_committing_again_gives_the_version_that_there_is(
+        self, versioner: DataVersioner, context: Context, data: Path
+    ) -> None:
+        """With the time of the first commit, listed once."""
+        version = versioner.commit(data, "flights")
+        time.sleep(0.02)
+        assert versioner.commit(data, "flights") == version
+        assert self.connect(context).commit(data, "flights") == version
+        assert list(versioner.list()) == [version]
+
+    @pytest.mark.parametrize(
+        "case", ["missing", "empty", "no file", "folder link", "dead link", "socket"]
+    )
+    def test_05_what_cannot_be_kept_is_refused(
+        self, versioner: DataVersioner, context: Context, case: str
+    ) -> None:
+        """Nothing, and what would be lost silently; the error names it."""
+        path = context.project / "refused"
+        if case != "missing":
+            path.mkdir()
+        if case == "no file":
+            (path / "inner").mkdir()
+        if case in ("folder link", "dead link", "socket"):
+            (path / "sound.txt").write_text("sound")
+        if case == "folder link":
+            (path / "it").symlink_to(context.project)
+        if case == "dead link":
+            (path / "it").symlink_to(context.project / "nothing")
+        if case == "socket":
+            with socket.socket(socket.AF_UNIX) as made:
+                made.bind(os.path.relpath(path / "it"))
+        with pytest.raises(InvalidInput, match="refused"):
+            versioner.commit(path, "flights")
+        assert list(versioner.list()) == []
+
+    @pytest.mark.parametrize(
+        "wrong", ["", "a/b", "../a", ".", "..", ".a", "a.", "a b", "a\n", "ä", "{{ a }}", "x" * 300]
+    )
+    def test_06_names_are_checked(self, versioner: DataVersioner, data: Path, wrong: str) -> None:
+        """They reach paths and addresses."""
+        with pytest.raises(InvalidInput):
+            versioner.commit(data, wrong)
+
+    def test_07_a_link_to_a_file_counts_as_the_file(
+        self, versioner: DataVersioner, data: Path, context: Context, tmp_path: Path
+    ) -> None:
+        """What comes back is a file."""
+        version = versioner.commit(data, "flights")
+        away = context.project / "away.csv"
+        (data / "a.csv").rename(away)
+        (data / "a.csv").symlink_to(away)
+        assert versioner.commit(data, "flights").id == version.id
+        versioner.checkout("flights", version.id, tmp_path / "out")
+        assert not (tmp_path / "out" / "a.csv").is_symlink()
+        assert read(tmp_path / "out") == FILES
+
+    # Checking out
+
+    def test_08_into_what_is_new_or_empty(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """Parents are made; relative paths count from the project; nothing is left beside."""
+        version = versioner.commit(Path("data"), "flights")
+        assert version == versioner.commit(data, "flights")
+        (tmp_path / "empty").mkdir()
+        for target in (tmp_path / "some" / "where", tmp_path / "empty", Path("out")):
+            versioner.checkout("flights", version.id, target)
+            made = versioner.context.project / target
+            assert read(made) == FILES
+            assert not [p for p in made.parent.iterdir() if p.name.startswith(f".{made.name}")]
+
+    def test_09_nothing_of_the_users_is_touched(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """A file or a folder that holds something is AlreadyExists."""
+        version = versioner.commit(data, "flights")
+        mine = write(tmp_path / "mine", {"notes.txt": b"mine"})
+        for target in (mine, mine / "notes.txt"):
+            with pytest.raises(AlreadyExists):
+                versioner.checkout("flights", version.id, target)
+        assert read(mine) == {"notes.txt": b"mine"}
+
+    def test_10_overwriting_makes_it_exactly_the_version(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """What the version does not have goes; a file takes a folder's place and back."""
+        version = versioner.commit(data, "flights")
+        one = versioner.commit(data / "a.csv", "flights")
+        target = write(tmp_path / "target", {"a.csv": b"old", "deep": b"a file", "extra": b"x"})
+        versioner.checkout("flights", version.id, target, overwrite=True)
+        assert read(target) == FILES
+        versioner.checkout("flights", one.id, target, overwrite=True)
+        assert target.read_bytes() == FILES["a.csv"]
+        versioner.checkout("flights", version.id, target, overwrite=True)
+        assert read(target) == FILES
+        with pytest.raises(InvalidInput):
+            versioner.checkout("flights", version.id, Path("."), overwrite=True)
+        assert data.is_dir()
+
+    def test_11_a_version_stays_what_it_is(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """Whatever is done, in place, to the committed path or to a folder checked out."""
+        version = versioner.commit(data, "flights")
+        versioner.checkout("flights", version.id, tmp_path / "out")
+        for folder in (data, tmp_path / "out"):
+            with (folder / "deep/er/b.bin").open("r+b") as file:
+                file.write(b"changed")
+            with (folder / "a.csv").open("ab") as file:
+                file.write(b"3,AA\n")
+            (folder / "empty.txt").unlink()
+        versioner.checkout("flights", version.id, tmp_path / "later")
+        assert read(tmp_path / "later") == FILES
+        assert versioner.commit(data, "flights").id != version.id
+
+    # Finding
+
+    def test_12_newest_first(self, versioner: DataVersioner, context: Context, data: Path) -> None:
+        """Of one dataset or of all; none of one that is not known."""
+        made = []
+        for number in range(3):
+            (data / "a.csv").write_text(f"number {number}")
+            made.append(versioner.commit(data, "flights"))
+            time.sleep(0.02)
+        other = versioner.commit(data, "weather")
+        for one in (versioner, self.connect(context)):
+            assert list(one.list("flights")) == made[::-1]
+            assert list(one.list()) == [other, *made[::-1]]
+            assert list(one.list("planes")) == []
+
+    def test_13_what_is_not_there(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """NotFound, naming what there is; no target is made."""
+        with pytest.raises(NotFound):
+            versioner.checkout("flights", "0" * 32, tmp_path / "out")
+        version = versioner.commit(data, "flights")
+        other = versioner.commit(data / "a.csv", "other")
+        for wrong in ("0" * 32, "../../etc/passwd", "", other.id):
+            with pytest.raises(NotFound, match=version.id):
+                versioner.checkout("flights", wrong, tmp_path / "out")
+        with pytest.raises(NotFound):
+            versioner.checkout("weather", version.id, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    # Manners
+
+    def test_14_the_record_says_which_data_it_was(
+        self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
+    ) -> None:
+        """Committing and checking out note the version."""
+        version = versioner.commit(data, "flights")
+        versioner.checkout("flights", version.id, tmp_path / "out")
+        assert isinstance(context.journal, Journal)
+        assert context.journal.entries == [version, version]
+
+    def test_15_nothing_is_lost_when_many_commit_at_once(
+        self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
+    ) -> None:
+        """Also the first time, the same content and other content."""
+        own = [write(tmp_path / str(n), {**FILES, "n": str(n).encode()}) for n in range(4)]
+        gate, ids, wrong = threading.Barrier(4), set(), []
+
+        def work(number: int) -> None:
+            try:
+                mine = self.connect(context)
+                gate.wait(60)
+                for path in (data, own[number]):
+                    ids.add(mine.commit(path, "flights").id)
+                mine.close()
+            except BaseException as exc:  # of another thread: shown below
+                wrong.append(exc)
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+        assert {v.id for v in versioner.list("flights")} == ids and len(ids) == 5
+        for number, one in enumerate(sorted(ids)):
+            versioner.checkout("flights", one, tmp_path / "out" / str(number))
+            assert read(tmp_path / "out" / str(number)).items() >= FILES.items()
+
+    def test_16_silent_until_used(self, tmp_path: Path, context: Context) -> None:
+        """Making, listing and closing writes nothing."""
+        project = tmp_path / "untouched"
+        project.mkdir()
+        cache, state = project / "cache", project / "state"
+        silent = replace(context, project=project, cache_dir=cache, state_dir=state)
+        made = self.connect(silent)
+        _ = made.capabilities
+        made.list()
+        made.close()
+        made.close()
+        assert not list(project.iterdir())
+
+    # What not every data versioner has
+
+    def test_17_two_versions_are_compared(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """By file, sorted (capability ``diff``)."""
+        self._needs(versioner, "diff")
+        first = versioner.commit(data, "flights")
+        (data / "a.csv").write_text("changed")
+        (data / "empty.txt").unlink()
+        write(data, {"new/b": b"2", "new/a": b"1"})
+        second = versioner.commit(data, "flights")
+        found = versioner.diff("flights", first.id, second.id)
+        assert found == DataDiff(("new/a", "new/b"), ("a.csv",), ("empty.txt",))
+        assert versioner.diff("flights", first.id, first.id) == DataDiff()
+        one = versioner.commit(data / "new/a", "flights")
+        other = versioner.commit(data / "new/b", "flights")
+        assert versioner.diff("flights", one.id, other.id) == DataDiff(changed=("flights",))
+        with pytest.raises(NotFound, match=first.id):
+            versioner.diff("flights", first.id, "0" * 32)
+
+    def test_18_damage_is_found(
+        self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
+    ) -> None:
+        """Verifying names the file; checking out refuses and makes nothing (``verify``)."""
+        self._needs(versioner, "verify")
+        version = versioner.commit(data, "flights")
+        assert list(versioner.verify("flights", version.id)) == []
+        with pytest.raises(NotFound):
+            versioner.verify("flights", "0" * 32)
+        if not self.damage(versioner, "flights", version.id, "deep/er/b.bin"):
+            pytest.skip("nothing that is kept can be damaged")
+        later = self.connect(context)
+        assert list(later.verify("flights", version.id)) == ["deep/er/b.bin"]
+        with pytest.raises(NotFound, match=r"deep/er/b\.bin.*pull"):
+            later.checkout("flights", version.id, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        assert later.commit(data, "flights") == version  # the content is at hand: it is kept anew
+        assert list(later.verify("flights", version.id)) == []
+
+    def test_19_what_is_pushed_is_pulled_elsewhere(
+        self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
+    ) -> None:
+        """By name and id alone, the whole version (capability ``remote``)."""
+        self._needs(versioner, "remote")
+        versions = [versioner.commit(data, "flights"), versioner.commit(data / "a.csv", "flights")]
+        for version in versions:
+            versioner.push("flights", version.id)
+            versioner.push("flights", version.id)
+        with pytest.raises(NotFound):
+            versioner.push("flights", "0" * 32)
+        other = self.elsewhere(context)
+        for number, version in enumerate(versions):
+            with pytest.raises(NotFound):
+                other.checkout("flights", version.id, tmp_path / "out")
+            assert other.pull("flights", version.id) == version
+            assert other.pull("flights", version.id) == version
+            assert len(other.list("flights")) == number + 1
+        other.checkout("flights", versions[0].id, tmp_path / "out")
+        assert read(tmp_path / "out") == FILES
+        for wrong in ("0" * 32, "../flights", ""):
+            with pytest.raises(NotFound):
+                other.pull("flights", wrong)
+        other.close()
+
+    def test_20_pulling_repairs(self, versioner: DataVersioner, data: Path, tmp_path: Path) -> None:
+        """Pushing what is damaged is refused (capabilities ``remote`` and ``verify``)."""
+        self._needs(versioner, "remote", "verify")
+        version = versioner.commit(data, "flights")
+        versioner.push("flights", version.id)
+        if not self.damage(versioner, "flights", version.id, "deep/er/b.bin"):
+            pytest.skip("nothing that is kept can be damaged")
+        with pytest.raises(NotFound, match=r"deep/er/b\.bin"):
+            versioner.push("flights", version.id)
+        assert versioner.pull("flights", version.id) == version
+        assert list(versioner.verify("flights", version.id)) == []
+        versioner.checkout("flights", version.id, tmp_path / "out")
+        assert read(tmp_path / "out") == FILES
+
+    def test_21_what_it_cannot_do_it_says(
+        self, versioner: DataVersioner, context: Context, data: Path
+    ) -> None:
+        """Unsupported for each capability that it does not have."""
+        one = self.plain(context) or versioner
+        version = one.commit(data, "flights").id
+        calls = {
+            "remote": (lambda: one.push("flights", version), lambda: one.pull("flights", version)),
+            "diff": (lambda: one.diff("flights", version, version),),
+            "verify": (lambda: one.verify("flights", version),),
+        }
+        for capability in calls.keys() - one.capabilities:
+            for call in calls[capability]:
+                with pytest.raises(Unsupported, match=capability):
+                    call()
+
+    def test_22_an_unreachable_remote_is_unavailable_in_time(
+        self, context: Context, data: Path
+    ) -> None:
+        """Within the deadline; what needs no remote goes on (capability ``remote``)."""
+        deadline = 6.0
+        made = self.unreachable(replace(context, deadline=deadline))
+        if made is None:
+            pytest.skip("there is no remote, or it is always there")
+        version = made.commit(data, "flights")
+        for call in (made.push, made.pull):
+            start = time.monotonic()
+            with pytest.raises(Unavailable):
+                call("flights", version.id)
+            assert time.monotonic() - start < deadline
+        assert list(made.list()) == [version]
+        made.close()
+
+    def _needs(self, versioner: DataVersioner, *capabilities: str) -> None:
+        missing = set(capabilities) - versioner.capabilities
+        if missing:
+            pytest.skip(f"does not have {', '.join(sorted(missing))}")
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Make the files of ``folder``; return it."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """All files of a folder by their relative path."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

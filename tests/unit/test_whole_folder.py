@@ -1,0 +1,56 @@
+"""A file or folder takes its place whole, or what was there stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stackyard import whole_folder
+from stackyard.whole_folder import made_whole
+
+
+def fill(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text(name)
+    return folder
+
+
+@pytest.fixture(params=["swap", "no swap"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the system's swap, and on one that has none."""
+    if request.param == "no swap":
+        monkeypatch.setattr(whole_folder, "_swapped", lambda one, other: False)
+
+
+@pytest.mark.usefixtures("way")
+def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    for before in ("file", "folder", "empty", "nothing"):
+        target = tmp_path / before
+        if before in ("folder", "empty"):
+            fill(target, *(["old"] if before == "folder" else []))
+        with made_whole(target) as beside:
+            fill(beside, "new")
+        assert [p.name for p in target.iterdir()] == ["new"]
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.usefixtures("way")
+def test_what_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
+    target = fill(tmp_path / "target", "old")
+    with pytest.raises(KeyboardInterrupt), made_whole(target) as beside:
+        fill(beside, "half")
+        raise KeyboardInterrupt
+    with pytest.raises(FileNotFoundError), made_whole(target):
+        pass  # nothing was made
+    assert [p.name for p in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_linux_swaps_in_one_step(tmp_path: Path) -> None:
+    one, other = fill(tmp_path / "one", "1"), fill(tmp_path / "other", "2")
+    if not whole_folder._swapped(one, other):
+        pytest.skip("this file system cannot")
+    assert (one / "2").is_file() and (other / "1").is_file()
