@@ -10,57 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from stackyard.components.base import Component
+from stackyard.components.feature_view import FeatureType as FeatureType
+from stackyard.components.feature_view import FeatureView as FeatureView
+from stackyard.components.feature_view import ViewDefinition as ViewDefinition
 from stackyard.errors import InvalidInput, NotFound, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FeatureType: TypeAlias = Literal["int64", "float64", "bool", "string", "timestamp"]
 JobStatus: TypeAlias = Literal["running", "succeeded", "failed", "cancelled"]
-
-
-@dataclass(frozen=True)
-class FeatureView:
-    """A named group of features of one entity, as it is defined in a feature store.
-
-    Attributes:
-        name: The view's name.
-        entity: The columns that together name an entity, e.g. ``("origin",)``.
-        features: The names of the features.
-        ttl: Seconds for which a value stays true; None for ever. A value of exactly that age
-            still counts.
-        digest: Identity of the definition: another definition, another digest.
-    """
-
-    name: str
-    entity: tuple[str, ...]
-    features: tuple[str, ...]
-    ttl: float | None = None
-    digest: str = ""
-
-
-@dataclass(frozen=True)
-class ViewDefinition:
-    """What ``apply`` makes a view of: kept with the pipeline, in Python or YAML.
-
-    Attributes:
-        name: The view's name.
-        entity: Types of the columns that name an entity, by name.
-        features: Types of the features, by name.
-        timestamp: The column that says since when a row is true.
-        ttl: Seconds for which a value stays true; None for ever.
-        source: Where the rows are: a path, relative to the project, or an address that the store
-            understands. Empty: the store keeps them itself, and ``write`` puts them there.
-        description: For people.
-    """
-
-    name: str
-    entity: Mapping[str, FeatureType]
-    features: Mapping[str, FeatureType]
-    timestamp: str
-    ttl: float | None = None
-    source: str = ""
-    description: str = ""
 
 
 @dataclass(frozen=True)

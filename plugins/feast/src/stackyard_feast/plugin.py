@@ -10,5 +10,11 @@ from stackyard.hookspecs import hookimpl
 
 @hookimpl
 def stackyard_flavors() -> Iterable[Flavor]:
-    """None yet."""
-    return ()
+    """The feature store."""
+    yield Flavor(
+        kind="feature_store",
+        name="feast",
+        target="stackyard_feast.feature_store:FeastFeatureStore",
+        config="stackyard_feast.config:FeastConfig",
+        doc="Feast: DuckDB and SQLite in the project, or an existing Feast repository",
+    )

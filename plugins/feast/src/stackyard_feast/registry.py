@@ -1,0 +1,150 @@
+"""Feast's registry: opened, read, and changed by one process at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackyard.components.base import Context
+from stackyard.errors import ComponentError, InvalidInput, NotFound, Unavailable
+from stackyard_feast import objects, views
+from stackyard_feast.config import FeastConfig
+from stackyard_feast.quiet import quiet
+from stackyard_feast.views import KnownView
+
+if TYPE_CHECKING:
+    from feast import FeatureStore as Feast
+    from filelock import FileLock
+
+
+class Registry:
+    """The registry of one component. Nothing happens before a method is called."""
+
+    def __init__(self, config: FeastConfig, context: Context) -> None:
+        project = context.project.resolve()
+        self.folder = (project / config.path) if config.path else context.state_dir.resolve()
+        self.repo = (project / config.repo) if config.repo else None
+        self._context = context
+        self._remembered = self.folder / "views.json"
+        self._lock: FileLock | None = None
+
+    def views(self) -> dict[str, KnownView]:
+        """All views by name; asks Feast only where the registry changed behind our back.
+
+        Raises:
+            ComponentError: the registry cannot be read.
+        """
+        known = self.views_without_feast()
+        if known is None:
+            with self.locked(), self.call("views") as feast:
+                known = self.refresh(feast)
+        return known
+
+    def views_without_feast(self) -> dict[str, KnownView] | None:
+        """The views where they are known without importing Feast, else None."""
+        if self.repo is not None:
+            return views.recall(self._remembered)
+        registry = self.folder / "registry.db"
+        return views.recall(self._remembered, registry) if registry.exists() else {}
+
+    def refresh(self, feast: Feast) -> dict[str, KnownView]:
+        """Read the views from Feast and remember them."""
+        found = [objects.known(view) for view in feast.list_all_feature_views()]
+        known = {view.name: view for view in sorted(found, key=lambda v: v.name)}
+        registry = self._file(feast)
+        if registry is not None:
+            views.remember(self._remembered, registry, known)
+        return known
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the registry, which Feast rewrites whole: the last writer would win.
+
+        It may be held more than once.
+
+        Raises:
+            Unavailable: another process held it for the whole deadline.
+        """
+        from filelock import FileLock, Timeout
+
+        seconds = self._context.deadline
+        lock = self._lock = self._lock or FileLock(self.folder / ".lock")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=seconds)
+        except Timeout as exc:
+            raise Unavailable(
+                f"another process has been changing {self.folder} for {seconds:g} s"
+            ) from exc
+        except OSError as exc:
+            raise Unavailable(f"cannot write {self.folder}: {exc.strerror or exc}") from exc
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def call(self, what: str) -> Iterator[Feast]:
+        """Give Feast for one call: quiet, with a fresh registry, errors in our words.
+
+        Raises:
+            NotFound: Feast does not know something.
+            InvalidInput: Feast refuses something.
+            Unavailable: a file or database cannot be used.
+        """
+        with quiet():
+            import duckdb
+            from feast.errors import FeastError, FeastObjectNotFoundException
+
+            try:
+                yield self._open()
+            except ComponentError:
+                raise
+            except FeastObjectNotFoundException as exc:
+                raise NotFound(f"{what}: {_said(exc)}") from exc
+            except (OSError, sqlite3.Error) as exc:
+                raise Unavailable(f"{what}: {_said(exc)}") from exc
+            except (FeastError, ValueError, TypeError, duckdb.Error) as exc:
+                raise InvalidInput(f"{what}: {_said(exc)}") from exc
+
+    def _open(self) -> Feast:
+        from feast import FeatureStore as Feast
+        from feast import RepoConfig
+
+        if self.repo is None:
+            config: Mapping[str, Any] = {
+                "project": "stackyard",
+                "provider": "local",
+                "registry": {"registry_type": "file", "path": str(self.folder / "registry.db")},
+                "online_store": {"type": "sqlite", "path": str(self.folder / "online.db")},
+                "offline_store": {"type": "duckdb"},
+                "entity_key_serialization_version": 3,
+                "repo_path": str(self.folder),
+            }
+            return Feast(config=RepoConfig(**config))
+        file = self.repo / "feature_store.yaml"
+        if not file.is_file():
+            raise NotFound(f"{self._context.name}.repo: there is no {file}")
+        feast = Feast(repo_path=str(self.repo))
+        offline = feast.config.offline_store.type
+        if offline != "duckdb":
+            raise InvalidInput(
+                f"{file}: offline_store.type is {offline!r}; only 'duckdb' is supported, as "
+                "the join of 'dask' and 'file' loses rows. Change it to: offline_store: "
+                "{type: duckdb}"
+            )
+        return feast
+
+    def _file(self, feast: Feast) -> Path | None:
+        """The registry's file; None where it is a database or in a bucket."""
+        registry = feast.config.registry
+        if registry.registry_type != "file" or "://" in registry.path:
+            return None
+        return (self.repo or self.folder) / str(registry.path)
+
+
+def _said(exc: Exception) -> str:
+    return (str(exc).strip() or type(exc).__name__).splitlines()[0][:500]
