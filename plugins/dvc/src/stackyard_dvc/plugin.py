@@ -1,4 +1,4 @@
-"""What this plugin offers. Describes; imports nothing of the tool."""
+"""What this plugin offers. Describes; imports nothing of DVC."""
 
 from __future__ import annotations
 
@@ -10,5 +10,11 @@ from stackyard.hookspecs import hookimpl
 
 @hookimpl
 def stackyard_flavors() -> Iterable[Flavor]:
-    """None yet."""
-    return ()
+    """The data versioner."""
+    yield Flavor(
+        kind="data_versioner",
+        name="dvc",
+        target="stackyard_dvc.versioner:DvcDataVersioner",
+        config="stackyard_dvc.config:DvcConfig",
+        doc="DVC: a cache of the project's own, or a DVC repository that there is",
+    )

@@ -1,0 +1,223 @@
+"""The project's own cache: kills, processes at once, damage; and DVC itself on the same folder."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.errors import InvalidInput, NotFound, Unavailable
+from stackyard.testing.data_versioner import read, write
+from stackyard_dvc import cache as cache_module
+from stackyard_dvc.cache import Cache, own_cache
+from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.versioner import DvcDataVersioner
+from tests.racing import raced
+
+START = """
+import sys
+from pathlib import Path
+from stackyard.components.base import Context
+from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.versioner import DvcDataVersioner
+import stackyard_dvc.cache, dvc_data.hashfile.build, dvc_data.hashfile.db.local
+root = Path(sys.argv[1])
+context = Context(
+    name="data_versioner", project=root, state_dir=root / "state", cache_dir=root / "cache"
+)
+versioner = DvcDataVersioner(DvcConfig(), context)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+COMMIT = START + "print(versioner.commit(Path(sys.argv[2]), 'flights').id)"
+CHECKOUT = START + (
+    "versioner.checkout('flights', sys.argv[2], Path('out'), overwrite=True); print('done')"
+)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    """A project's."""
+    return Context(
+        name="data_versioner",
+        project=tmp_path,
+        state_dir=tmp_path / "state",
+        cache_dir=tmp_path / "cache",
+    )
+
+
+@pytest.fixture
+def versioner(context: Context) -> DvcDataVersioner:
+    """On an empty cache."""
+    return DvcDataVersioner(DvcConfig(), context)
+
+
+def many(folder: Path, seed: int, count: int = 60, size: int = 200_000) -> Path:
+    """A folder with files that take a while."""
+    made = random.Random(seed)
+    return write(folder, {f"part-{n}.bin": made.randbytes(size) for n in range(count)})
+
+
+def killed(code: str, *words: str, after: float) -> bool:
+    """Start ``code``, kill it some time after it began its work; whether it had not finished."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert child.stdin is not None and child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    child.stdin.write("go\n")
+    child.stdin.flush()
+    time.sleep(after)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    return child.returncode != 0
+
+
+def test_a_killed_commit_leaves_the_old_versions(
+    versioner: DvcDataVersioner, tmp_path: Path
+) -> None:
+    old = versioner.commit(many(tmp_path / "data", 0), "flights")
+    hits = 0
+    for number, after in enumerate((0.01, 0.04, 0.08, 0.15)):
+        path = many(tmp_path / f"new-{number}", number + 1)
+        if killed(COMMIT, str(tmp_path), str(path), after=after):
+            hits += 1
+            assert [v for v in versioner.list() if v == old] == [old]
+        new = versioner.commit(path, "flights")
+        for version in (old, new):
+            assert versioner.verify("flights", version.id) == ()
+    assert hits >= 1
+
+
+def test_a_killed_checkout_leaves_the_target_as_it_was(
+    versioner: DvcDataVersioner, tmp_path: Path
+) -> None:
+    versions = [versioner.commit(many(tmp_path / str(n), n), "flights") for n in range(2)]
+    target = tmp_path / "out"
+    versioner.checkout("flights", versions[0].id, target)
+    contents = [read(tmp_path / str(n)) for n in range(2)]
+    hits, now = 0, 0
+    for after in (0.005, 0.01, 0.02, 0.04, 0.08):
+        if killed(CHECKOUT, str(tmp_path), versions[1 - now].id, after=after):
+            hits += 1
+        found = read(target)
+        assert found in contents
+        now = contents.index(found)
+    assert hits >= 1
+
+
+def test_processes_at_once(versioner: DvcDataVersioner, tmp_path: Path) -> None:
+    """On a cache that is not there yet: the same folder, and folders that share files."""
+    paths = [many(tmp_path / "same", 0)] * 2
+    for number in range(2):
+        path = many(tmp_path / f"own-{number}", 0)
+        paths.append(write(path, {"more": str(number).encode()}))
+    ids = raced([[sys.executable, "-c", COMMIT, str(tmp_path), str(path)] for path in paths])
+    assert len(set(ids)) == 3
+    assert {v.id for v in versioner.list()} == {i.strip() for i in ids}
+    for version in versioner.list():
+        assert versioner.verify("flights", version.id) == ()
+
+
+def test_damage_is_seen_without_verifying(versioner: DvcDataVersioner, tmp_path: Path) -> None:
+    """DVC would hand out what somebody wrote over a file of its cache."""
+    data = write(tmp_path / "data", {"a.csv": b"first", "b/c.csv": b"second"})
+    version = versioner.commit(data, "flights")
+    for case in ("changed", "gone", "list"):
+        with own_cache(versioner.context) as cache:
+            oid = version.id if case == "list" else cache.files(version.id)["b/c.csv"]
+            path = Path(cache.odb.oid_to_path(oid))
+        path.chmod(0o644)
+        path.unlink() if case == "gone" else path.write_bytes(b"SECOND")
+        if case != "gone":
+            path.chmod(0o444)
+        named = "flights" if case == "list" else "b/c.csv"
+        with pytest.raises(NotFound, match=r"pull flights@"):
+            versioner.checkout("flights", version.id, tmp_path / "out")
+        assert versioner.verify("flights", version.id) == (named,)
+        assert not (tmp_path / "out").exists()
+        assert versioner.commit(data, "flights") == version
+        versioner.checkout("flights", version.id, tmp_path / f"out-{case}")
+        assert read(tmp_path / f"out-{case}") == read(data)
+
+
+@pytest.mark.parametrize("change", ["grown", "gone", "new"])
+def test_what_changes_while_it_is_committed(
+    versioner: DvcDataVersioner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Between hashing and copying; nothing wrong stays in the cache."""
+    data = write(tmp_path / "data", {"a.csv": b"first", "b.csv": b"second"})
+    put = Cache._put
+
+    def late(self: Cache, sources: list[str], fs: object, oids: list[str]) -> None:
+        if change == "grown":
+            (data / "a.csv").write_bytes(b"another")
+        elif change == "new":
+            (data / "c.csv").write_bytes(b"third")
+        put(self, sources, fs, oids)
+        if change == "gone":
+            (data / "a.csv").unlink(missing_ok=True)
+
+    monkeypatch.setattr(cache_module.Cache, "_put", late)
+    if change == "grown":
+        with pytest.raises(InvalidInput, match="was changed while it was committed"):
+            versioner.commit(data, "flights")
+        assert versioner.list() == ()
+        (data / "a.csv").write_bytes(b"first")
+        monkeypatch.undo()
+    version = versioner.commit(data, "flights")  # what went or came after hashing is not of it
+    assert versioner.verify("flights", version.id) == ()
+    assert version.files == 2
+
+
+def test_dvc_itself_understands_the_folder(versioner: DvcDataVersioner, tmp_path: Path) -> None:
+    """Its garbage collector keeps what versions need, and it pushes them all."""
+    data = write(tmp_path / "data", {"a.csv": b"first", "b/c.csv": b"second"})
+    versions = [versioner.commit(data, "flights"), versioner.commit(data / "a.csv", "table")]
+    write(data, {"a.csv": b"third"})
+    gone = versioner.commit(data, "flights")
+    (tmp_path / "state" / "versions" / "flights" / f"{gone.id}.dvc").unlink()
+    run = [sys.executable, "-m", "dvc"]
+    (tmp_path / "remote").mkdir()
+    env = {**os.environ, "DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
+    for words in (
+        ["gc", "--workspace", "--force"],
+        ["remote", "add", "--local", "--default", "all", str(tmp_path / "remote")],
+        ["push"],
+    ):
+        done = subprocess.run(
+            [*run, *words], cwd=tmp_path / "state", capture_output=True, text=True, env=env
+        )
+        assert done.returncode == 0, done.stderr
+    for version in versions:
+        assert versioner.verify(version.name, version.id) == ()
+        assert (tmp_path / "remote/files/md5" / version.id[:2] / version.id[2:]).is_file()
+    assert not (tmp_path / "remote/files/md5" / gone.id[:2] / gone.id[2:]).exists()
+
+
+def test_nothing_is_printed(
+    versioner: DvcDataVersioner, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = write(tmp_path / "data", {"a.csv": b"first"})
+    version = versioner.commit(data, "flights")
+    with own_cache(versioner.context) as cache:
+        Path(cache.odb.oid_to_path(cache.files(version.id)["a.csv"])).unlink()
+    with pytest.raises(NotFound):
+        versioner.checkout("flights", version.id, tmp_path / "out")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_cache_that_cannot_be_written(versioner: DvcDataVersioner, tmp_path: Path) -> None:
+    """Unavailable, naming the place."""
+    (tmp_path / "a.csv").write_text("1")
+    (tmp_path / "state").write_text("a file where the cache should be")
+    with pytest.raises(Unavailable, match=f"data_versioner: {tmp_path}/state"):
+        versioner.commit(Path("a.csv"), "a")

@@ -1,0 +1,57 @@
+"""What the plugin offers, at what cost, and what its configuration may say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stackyard.components.base import Context, Secret
+from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.versioner import DvcDataVersioner
+
+LIST = """
+import sys
+from pathlib import Path
+import stackyard_dvc.plugin, stackyard_dvc.config
+from stackyard.components.base import Context
+from stackyard_dvc.versioner import DvcDataVersioner
+state = Path(sys.argv[1])
+versioner = DvcDataVersioner(stackyard_dvc.config.DvcConfig(), Context(state_dir=state))
+print(len(versioner.list()), sorted({"dvc", "dvc_data", "fsspec", "yaml"} & set(sys.modules)))
+"""
+
+
+def test_listing_imports_nothing_heavy(tmp_path: Path) -> None:
+    """Nor does describing the plugin, or making the component."""
+    context = Context(project=tmp_path, state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+    (tmp_path / "a.csv").write_text("1")
+    DvcDataVersioner(DvcConfig(), context).commit(Path("a.csv"), "a")
+    done = subprocess.run(
+        [sys.executable, "-c", LIST, str(tmp_path / "state")], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("1 []\n", "")
+
+
+def test_flavors_name_what_exists() -> None:
+    import importlib
+    from dataclasses import is_dataclass
+
+    from stackyard_dvc.plugin import stackyard_flavors
+
+    (flavor,) = stackyard_flavors()
+    for target in (flavor.target, flavor.config):
+        module, _, name = (target or "").partition(":")
+        assert isinstance(getattr(importlib.import_module(module), name), type)
+    assert is_dataclass(DvcConfig)
+
+
+def test_keys_of_s3_need_a_remote_on_s3() -> None:
+    key = Secret("${secret:KEY}", str)
+    with pytest.raises(ValueError, match=r"region: only for a remote that begins with s3://"):
+        DvcConfig(remote="/mnt/data", region="eu-west-1")
+    with pytest.raises(ValueError, match="both"):
+        DvcConfig(remote="s3://bucket", access_key_id=key)
+    DvcConfig(remote="s3://bucket", access_key_id=key, secret_access_key=key)
