@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from stackyard.pipeline import pipeline as pipeline
     from stackyard.pipeline import step as step
     from stackyard.signature import Resource as Resource
+    from stackyard.suites import read_suite as read_suite
+    from stackyard.validation import validate as validate
 
 _HOMES = {
     "DataVersion": "stackyard.components.data_versioner",
@@ -59,7 +61,9 @@ _HOMES = {
     "load_run": "stackyard.past_run",
     "package_model": "stackyard.models",
     "pipeline": "stackyard.pipeline",
+    "read_suite": "stackyard.suites",
     "step": "stackyard.pipeline",
+    "validate": "stackyard.validation",
 }
 
 __all__ = [
@@ -86,7 +90,9 @@ __all__ = [
     "load_run",
     "package_model",
     "pipeline",
+    "read_suite",
     "step",
+    "validate",
 ]
 
 

@@ -13,6 +13,7 @@
     │   └── DigestMismatch         what was read is not what was written
     ├── RunError                   the run was made and did not succeed    (exit code 1)
     │   ├── StepFailed
+    │   │   └── ValidationFailed   the data are not as a suite expects
     │   ├── StepTimeout
     │   └── RunCancelled
     └── ComponentError             a component of the stack                (exit code 1)
@@ -86,6 +87,10 @@ class RunError(StackyardError):
 
 class StepFailed(RunError):
     """A step raised an exception on its last attempt."""
+
+
+class ValidationFailed(StepFailed):
+    """The data of a step are not as a suite expects of them."""
 
 
 class StepTimeout(RunError):

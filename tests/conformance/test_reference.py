@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.testing import DataVersionerContract, RegistryContract, TrackerContract
+from stackyard.testing import (
+    DataVersionerContract,
+    RegistryContract,
+    TrackerContract,
+    ValidatorContract,
+)
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -18,6 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
         ("tracker.md", TrackerContract),
         ("registry.md", RegistryContract),
         ("data-versioner.md", DataVersionerContract),
+        ("validator.md", ValidatorContract),
     ],
 )
 def test_every_guarantee_is_numbered_and_tested(page: str, contract: type) -> None:

@@ -140,7 +140,7 @@ def test_the_tree_of_errors() -> None:
         assert parent == cls.__base__.__name__, cls
         assert code in (None, cls.exit_code), cls
         assert (code is None) is (parent != "StackyardError"), cls
-        assert cls.exit_code == (drawn[parent][1] or code), cls
+        assert cls.exit_code == (code or cls.__base__.exit_code), cls
     assert textwrap.indent(drawing, " " * 4) in (errors.__doc__ or "")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from stackyard.components.base import Component
+from stackyard.components.suite_check import mistakes, written
+from stackyard.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +42,28 @@ class Suite:
     name: str
     expectations: tuple[Expectation, ...]
 
+    @classmethod
+    def of(cls, suite: Mapping[str, Any]) -> Suite:
+        """The suite that plain data, such as ``read_suite`` gives, stands for.
+
+        Raises:
+            InvalidInput: it is not the data of a suite; names every mistake and its place.
+        """
+        wrong = [f"{written(route)}: {text}".removeprefix(": ") for route, text in mistakes(suite)]
+        if wrong:
+            raise InvalidInput(f"this is no suite: {'; '.join(wrong)}")
+        return cls(suite["name"], tuple(Expectation(**one) for one in suite["expectations"]))
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain data, without what is the default."""
+        rows = [
+            {"type": e.type, "kwargs": dict(e.kwargs)}
+            | ({"severity": e.severity} if e.severity != "critical" else {})
+            | ({"notes": e.notes} if e.notes else {})
+            for e in self.expectations
+        ]
+        return {"name": self.name, "expectations": rows}
+
 
 @dataclass(frozen=True)
 class Check:
@@ -52,7 +76,7 @@ class Check:
         severity: As the suite says.
         column: The column that it is about, empty where it is about the whole frame.
         unexpected: Rows that are not as expected; None where the expectation counts no rows.
-        total: Rows that were looked at.
+        total: Rows that were looked at: without nulls, unless the expectation is about them.
         message: What was found, beside what was expected; holds no values of rows.
         examples: Values that are not as expected, as text; only if asked for.
         kwargs: The arguments, as the suite says.
@@ -80,7 +104,12 @@ class ValidationReport:
     @property
     def passed(self) -> bool:
         """Whether no critical check failed or could not be made."""
-        return not any(c.severity == "critical" for c in self.of("fail", "error"))
+        return not self.stopping
+
+    @property
+    def stopping(self) -> tuple[Check, ...]:
+        """The critical checks that failed or could not be made."""
+        return tuple(c for c in self.of("fail", "error") if c.severity == "critical")
 
     def of(self, *verdicts: Verdict) -> tuple[Check, ...]:
         """The checks with one of ``verdicts``."""

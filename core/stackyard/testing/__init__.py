@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stackyard.testing.data_versioner import DataVersionerContract as DataVersionerContract
+    from stackyard.testing.feature_store import FeatureStoreContract as FeatureStoreContract
     from stackyard.testing.memory import MemoryMonitor as MemoryMonitor
     from stackyard.testing.memory import MemoryServer as MemoryServer
     from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from stackyard.testing.registry import RegistryContract as RegistryContract
     from stackyard.testing.stand_ins import StoredRun as StoredRun
     from stackyard.testing.tracker import TrackerContract as TrackerContract
+    from stackyard.testing.validator import ValidatorContract as ValidatorContract
 
 _HOMES = {
     "DataVersionerContract": "data_versioner",
+    "FeatureStoreContract": "feature_store",
     "MemoryDataVersioner": "memory_data_versioner",
     "MemoryFeatureStore": "memory_feature_store",
     "MemoryMonitor": "memory",
@@ -44,10 +47,12 @@ _HOMES = {
     "RegistryContract": "registry",
     "StoredRun": "stand_ins",
     "TrackerContract": "tracker",
+    "ValidatorContract": "validator",
 }
 
 __all__ = [
     "DataVersionerContract",
+    "FeatureStoreContract",
     "MemoryDataVersioner",
     "MemoryFeatureStore",
     "MemoryMonitor",
@@ -58,6 +63,7 @@ __all__ = [
     "RegistryContract",
     "StoredRun",
     "TrackerContract",
+    "ValidatorContract",
 ]
 
 

@@ -1,0 +1,320 @@
+"""The contract of a validator as tests; numbered in docs/reference/validator.md."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.components.validator import Expectation, ValidationReport, Validator
+from stackyard.errors import InvalidInput
+from stackyard.testing.validator_case import (
+    ROWS,
+    ValidatorCase,
+    broken,
+    capable,
+    flights,
+    noted,
+    suite,
+    through_a_file,
+)
+
+
+class ValidatorContract(ValidatorCase):
+    """Inherit, say how to make the validator and how its vocabulary spells four expectations."""
+
+    # Verdicts
+
+    def test_01_what_holds_passes(self, validator: Validator) -> None:
+        """One check for each expectation, in the suite's order, saying which it is."""
+        asked = self.sound()
+        report = validator.validate(flights(), asked)
+        assert (report.passed, report.suite, report.rows) == (True, asked.name, ROWS)
+        assert [c.verdict for c in report.checks] == ["pass"] * 4
+        assert [c.expectation for c in report.checks] == [e.type for e in asked.expectations]
+        assert [c.column for c in report.checks] == ["", "carrier", "distance", "carrier"]
+        assert [c.kwargs for c in report.checks] == [e.kwargs for e in asked.expectations]
+
+    def test_02_what_does_not_hold_fails_and_is_counted(self, validator: Validator) -> None:
+        """Of the rows looked at, nulls not among them unless the expectation is about them."""
+        frame = flights()
+        frame.loc[:6, "carrier"] = None
+        frame.loc[10:12, "carrier"] = "??"
+        report = validator.validate(
+            frame,
+            suite(
+                self.not_null("carrier"),
+                self.in_set("carrier", ["UA", "DL", "AA"]),
+                self.between("delay", 1000, 2000),
+                self.row_count(1, 10),
+            ),
+        )
+        assert [c.verdict for c in report.checks] == ["fail"] * 4
+        counted = [(c.unexpected, c.total) for c in report.checks]
+        assert counted == [(7, ROWS), (3, ROWS - 7), (190, 190), (None, None)]
+        assert str(ROWS) in report.checks[3].message
+        assert not report.passed
+
+    def test_03_bounds_belong_to_what_is_expected(self, validator: Validator) -> None:
+        """The last value within passes, the first one outside fails."""
+        frame = flights()
+        frame.loc[0, "distance"] = 100
+        frame.loc[1, "distance"] = 900
+        checks = [
+            self.between("distance", 100, 900),
+            self.between("distance", 101, 900),
+            self.between("distance", 100, 899),
+            self.row_count(ROWS, ROWS),
+            self.row_count(ROWS + 1, ROWS + 9),
+            self.row_count(0, ROWS - 1),
+        ]
+        found = [c.verdict for c in validator.validate(frame, suite(*checks)).checks]
+        assert found == ["pass", "fail", "fail", "pass", "fail", "fail"]
+
+    def test_04_only_what_is_critical_stops(self, validator: Validator) -> None:
+        """A warning that fails, or cannot be made, is in the report, which passes."""
+        for severity in ("info", "warning"):
+            wrong = [
+                Expectation(e.type, e.kwargs, severity)
+                for e in (self.row_count(1, 2), self.not_null("missing"))
+            ]
+            report = validator.validate(flights(), suite(self.not_null("carrier"), *wrong))
+            assert [c.verdict for c in report.checks] == ["pass", "fail", "error"]
+            assert [c.severity for c in report.checks] == ["critical", severity, severity]
+            assert report.passed
+        report = validator.validate(flights(), suite(self.not_null("missing")))
+        assert not report.passed
+
+    def test_05_a_missing_column_is_an_error(self, validator: Validator) -> None:
+        """It is not a failure; the message names it and what is near; others are checked."""
+        report = validator.validate(
+            flights(),
+            suite(
+                self.between("distnace", 1, 2), self.not_null("carrier"), self.in_set("dalay", [1])
+            ),
+        )
+        assert [c.verdict for c in report.checks] == ["error", "pass", "error"]
+        assert [c.column for c in report.checks] == ["distnace", "carrier", "dalay"]
+        for check, near in zip(report.checks[::2], ("'distance'", "'delay'"), strict=True):
+            assert repr(check.column) in check.message
+            assert near in check.message
+
+    def test_06_what_cannot_be_compared_is_an_error(self, validator: Validator) -> None:
+        """Such as a column of text with numbers; others are checked."""
+        report = validator.validate(
+            flights(), suite(self.between("carrier", 1, 2), self.not_null("carrier"))
+        )
+        assert [c.verdict for c in report.checks] == ["error", "pass"]
+        assert "carrier" in report.checks[0].message
+        assert "\n" not in report.checks[0].message
+
+    # What is refused
+
+    def test_07_an_empty_suite_is_refused(self, validator: Validator) -> None:
+        """It could not fail."""
+        with pytest.raises(InvalidInput, match=r"'flights'.*empty"):
+            validator.validate(flights(), suite())
+
+    def test_08_a_frame_of_which_nothing_can_be_told_is_refused(self, validator: Validator) -> None:
+        """One without rows, of which most expectations would hold; two columns of a name."""
+        with pytest.raises(InvalidInput, match=r"'flights'.*no rows"):
+            validator.validate(flights()[:0], self.sound())
+        double = pd.concat([flights(), flights()[["delay"]]], axis=1)
+        with pytest.raises(InvalidInput, match="'delay'"):
+            validator.validate(double, self.sound())
+
+    def test_09_what_is_unknown_or_wrong_is_refused_at_once(
+        self, validator: Validator, context: Context
+    ) -> None:
+        """All of it is named, with suggestions, before anything is checked."""
+        good = self.between("distance", 1, 2)
+        typo = Expectation(good.type[:-1], good.kwargs)
+        extra = Expectation(good.type, {**good.kwargs, "columm": 1})
+        lacking = Expectation(self.not_null("carrier").type, {})
+        with pytest.raises(InvalidInput) as caught:
+            validator.validate(flights(), suite(good, typo, extra, lacking))
+        said = str(caught.value)
+        for part in (repr(good.type), "'columm'", "[1]", "[2]", "[3]", lacking.type, "'column'"):
+            assert part in said
+        assert "[0]" not in said
+        assert "\n" not in said
+        assert noted(context) == []
+
+    # Frames
+
+    def test_10_the_frame_is_not_changed(self, validator: Validator) -> None:
+        """Neither its values nor its index; any index will do."""
+        frame = flights().set_index("day")
+        frame["carrier"] = frame["carrier"].astype("category")
+        before = frame.copy(deep=True)
+        assert validator.validate(frame, self.sound()).passed
+        pd.testing.assert_frame_equal(frame, before)
+
+    def test_11_columns_of_any_kind(self, validator: Validator) -> None:
+        """Times with and without a zone, categories, nullable ones, text of Arrow and of Python."""
+        base = flights()
+        zoned = base["day"].dt.tz_localize("America/New_York")
+        frame = pd.DataFrame(
+            {
+                "naive": base["day"],
+                "zoned": zoned,
+                "category": base["carrier"].astype("category"),
+                "text": base["carrier"].astype("string"),
+                "whole": base["distance"].astype("Int64"),
+                "flag": (base["distance"] > 500).astype("boolean"),
+            }
+        )
+        frame.loc[0, ["category", "text", "whole", "flag"]] = None
+        first, last = pd.Timestamp("2013-01-01"), pd.Timestamp("2013-01-31")
+        local = [t.tz_localize("America/New_York").isoformat() for t in (first, last)]
+        carriers = ["AA", "DL", "UA"]
+        found = validator.validate(
+            frame,
+            suite(
+                self.between("naive", first.isoformat(), last.isoformat()),
+                self.between("zoned", *local),
+                self.in_set("category", carriers),
+                self.in_set("text", carriers),
+                self.between("whole", 100, 900),
+                self.in_set("flag", [True, False]),
+                *(self.not_null(str(c)) for c in frame),
+            ),
+        )
+        assert [(c.verdict, c.message) for c in found.checks[:6]] == [("pass", "")] * 6
+        counted = [(c.verdict, c.unexpected) for c in found.checks[6:]]
+        assert counted == [("pass", 0)] * 2 + [("fail", 1)] * 4
+
+    # What leaves the validator
+
+    def test_12_values_are_shown_only_if_asked_for(
+        self, validator: Validator, context: Context
+    ) -> None:
+        """As many as asked for; without asking none is in the report or the record."""
+        frame = flights()
+        frame.loc[5:9, "carrier"] = [f"private-{n}" for n in range(5)]
+        asked = suite(self.in_set("carrier", ["UA", "DL", "AA"]))
+        report = validator.validate(frame, asked)
+        assert report.checks[0].examples == ()
+        assert "private" not in json.dumps([asdict(report), *map(asdict, noted(context))])
+        (check,) = validator.validate(frame, asked, examples=3).checks
+        assert len(check.examples) == 3
+        assert set(check.examples) <= {f"private-{n}" for n in range(5)}
+        assert "private" not in check.message
+
+    def test_13_the_report_is_noted_and_is_plain_data(
+        self, validator: Validator, context: Context
+    ) -> None:
+        """It goes through JSON and comes back; a failing one too."""
+        frame = flights()
+        frame.loc[0, "carrier"] = None
+        report = validator.validate(frame, self.sound())
+        assert noted(context) == [report]
+        import msgspec
+
+        back = msgspec.convert(json.loads(json.dumps(asdict(report))), ValidationReport)
+        assert back == report
+
+    def test_14_nothing_is_printed_or_logged(
+        self,
+        validator: Validator,
+        capfd: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """By what passes, fails, cannot be checked or is refused; nothing warns."""
+        caplog.set_level(logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            validator.validate(
+                flights(),
+                suite(self.not_null("delay"), self.not_null("x"), self.between("carrier", 1, 2)),
+            )
+            with pytest.raises(InvalidInput):
+                validator.validate(flights(), suite(Expectation("expect_the_unknown")))
+            with pytest.raises(InvalidInput):
+                validator.validate(flights(), suite(Expectation(self.not_null("x").type)))
+        captured = capfd.readouterr()
+        assert (captured.out, captured.err, caplog.records) == ("", "", [])
+
+    # Manners
+
+    def test_15_threads_get_their_own_answers(self, validator: Validator) -> None:
+        """Each one that of its frame."""
+        found: dict[int, list[int | None]] = {}
+
+        def check(number: int) -> None:
+            frame = flights(rows=ROWS + number)
+            frame.loc[: number - 1, "carrier"] = None
+            asked = suite(self.not_null("carrier"), self.row_count(ROWS + number, ROWS + number))
+            report = validator.validate(frame, asked)
+            found[number] = [report.checks[0].unexpected, report.rows, len(report.of("pass"))]
+
+        threads = [threading.Thread(target=check, args=(n,)) for n in range(1, 5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == {n: [n, ROWS + n, 1] for n in range(1, 5)}
+
+    def test_16_the_vocabulary_is_listed(self, validator: Validator) -> None:
+        """Sorted, and everything that a suite may use is in it."""
+        known = list(validator.expectations())
+        assert known == sorted(set(known))
+        assert {e.type for e in self.sound().expectations} <= set(known)
+
+    def test_17_making_one_does_nothing(
+        self, context: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Making and closing writes nothing and connects to nothing."""
+
+        def connected(*args: object) -> None:
+            raise AssertionError("a connection was made")
+
+        monkeypatch.setattr(socket.socket, "connect", connected)
+        made = self.connect(context)
+        made.close()
+        made.close()
+        assert list(context.project.iterdir()) == []
+
+    # Proposing suites
+
+    def test_18_a_profile_is_a_suite_that_the_frame_passes(
+        self, validator: Validator, tmp_path: Path
+    ) -> None:
+        """It says something of every column, and its file is read as the same suite."""
+        if not capable(validator, "profile"):
+            return
+        frame = flights()
+        proposed = validator.profile(frame, "flights")
+        report = validator.validate(frame, proposed)
+        assert [c for c in report.checks if c.verdict != "pass"] == []
+        assert set(frame.columns) <= {c.column for c in report.checks}
+        assert through_a_file(proposed, tmp_path) == proposed
+        frame.loc[0, "carrier"] = None
+        assert not validator.validate(frame, proposed).passed
+        with pytest.raises(InvalidInput, match="no rows"):
+            validator.profile(frame[:0], "flights")
+
+    def test_19_what_is_learned_tells_sound_frames_from_others(
+        self, validator: Validator, tmp_path: Path
+    ) -> None:
+        """The history passes; another schema, more nulls, other units, values, volume do not."""
+        if not capable(validator, "learn"):
+            return
+        history = [flights(seed, ROWS + seed % 7) for seed in range(12)]
+        learned = validator.learn(history, "flights", false_alarms=0.05)
+        assert through_a_file(learned, tmp_path) == learned
+        assert all(e.notes for e in learned.expectations)
+        for frame in history:
+            assert validator.validate(frame, learned).passed
+        for name, frame in broken(flights(99)).items():
+            assert not validator.validate(frame, learned).passed, name
+        with pytest.raises(InvalidInput, match="at least"):
+            validator.learn(history[:1], "flights")
