@@ -45,7 +45,7 @@ def test_the_projects_stacks_follow_it(validator: Any, name: str) -> None:
         "components: {orchestrator: {flavor: local, workers: '${env:WORKERS}'}}",
         "components: {orchestrator: {flavor: local, workers: null, parallel: '${var:p}'}}",
         "components: {tracker: {flavor: mlflow, serve: null, tracking_uri: null}}",
-        "components: {tracker: null, feature_store.inhouse: {flavor: acme, url: x}}",
+        "components: {tracker: null, feature_store.inhouse: {flavor: feast, path: x}}",
         "resources: {warehouse: {class: 'a.b:C.D', dsn: '${secret:X}'}}",
         "pipelines: {p: {schedule: null, params: {x: [1]}, airflow: {owner: ml}, steps: {a: "
         "{retries: 2, timeout: 2h, cache: 1d, retry_delay: 1.5, resources: {cpu: 2}}}}}",
