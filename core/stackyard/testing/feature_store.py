@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, FeaturesUsed
-from stackyard.errors import Unsupported
+from stackyard.errors import InvalidInput, NotFound, Unsupported
 from stackyard.testing.feature_store_joins import JoinContract
-from stackyard.testing.weather import HOUR, WEATHER, questions, weather
+from stackyard.testing.stand_ins import Journal
+from stackyard.testing.weather import HOUR, WEATHER, hours, plain, questions, weather
 
 CAPABILITIES = ("apply", "write", "materialize", "online", "teardown", "by_reference", "jobs")
 
@@ -41,7 +43,7 @@ class FeatureStoreContract(JoinContract):
     def test_16_what_was_joined_is_noted(self, context: Context) -> None:
         """In the record of the step: the features, and the definitions by their digests."""
         self.given(context, WEATHER, weather())
-        journal = _Journal()
+        journal = Journal()
         store = self.connect(replace(context, journal=journal))
         store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
         (view,) = store.describe()
@@ -62,9 +64,159 @@ class FeatureStoreContract(JoinContract):
         seen.append(store.state())
         assert len(set(seen)) == 4
 
+    # Capabilities
+
+    def test_18_defining_again(self, store: FeatureStore) -> None:
+        """The same changes nothing; another replaces that view and leaves the others."""
+        _able(store, "apply")
+        first = store.apply([WEATHER, replace(WEATHER, name="sea")])
+        assert list(first) == [WEATHER.view, replace(WEATHER, name="sea").view]
+        assert list(store.apply([WEATHER])) == [WEATHER.view]
+        assert [view.name for view in store.describe()] == ["sea", "weather"]
+        other = replace(WEATHER, features={"rain": "int64", "wind": "float64"}, ttl=None)
+        (changed,) = store.apply([other])
+        assert changed.digest != WEATHER.view.digest
+        assert list(store.describe()) == [replace(WEATHER, name="sea").view, changed]
+
+    def test_19_a_definition_that_cannot_be(self, store: FeatureStore) -> None:
+        """InvalidInput, and none of the others is defined."""
+        _able(store, "apply")
+        with pytest.raises(InvalidInput):
+            store.apply([WEATHER, replace(WEATHER, name="sea", source="no/such/place.parquet")])
+        assert list(store.describe()) == []
+
+    def test_20_writing(self, store: FeatureStore, context: Context) -> None:
+        """The same rows again change nothing; what is written later counts, in any order."""
+        _able(store, "write")
+        self.given(context, WEATHER, weather())
+        state = store.state()
+        store.write("weather", weather())
+        store.write("weather", weather().iloc[::-1])
+        assert store.state() == state
+        asked = questions(["JFK", "JFK"], [1, 3])
+        for temp in (8.0, 9.0, 8.0):
+            store.write("weather", weather().iloc[:1].assign(temp=temp))
+            joined = store.historical(asked, ["weather:temp"], timestamp="at")
+            assert plain(joined["temp"]) == [temp, 3.0]
+        store.write("weather", pd.concat([weather().assign(temp=5.0), weather().assign(temp=6.0)]))
+        joined = store.historical(asked, ["weather:temp"], timestamp="at")
+        assert plain(joined["temp"]) == [6.0, 6.0]
+
+    def test_21_rows_that_do_not_fit(self, store: FeatureStore, context: Context) -> None:
+        """InvalidInput, and nothing is written; NotFound where there is no such view."""
+        _able(store, "write")
+        self.given(context, WEATHER, weather())
+        good = weather()
+        for rows in (
+            good.drop(columns="temp"),
+            good.drop(columns="time"),
+            good.assign(temp="warm"),
+            good.assign(rain=0.5),
+            good.assign(origin=None),
+            good.assign(time="2013-01-01"),
+        ):
+            with pytest.raises(InvalidInput, match="weather"):
+                store.write("weather", rows)
+        with pytest.raises(NotFound, match="weather"):
+            store.write("wether", good)
+        joined = store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
+        assert plain(joined["temp"]) == [3.0]
+
+    def test_22_a_view_defined_anew_keeps_its_rows(
+        self, store: FeatureStore, context: Context
+    ) -> None:
+        """A new feature is null in them."""
+        _able(store, "apply")
+        self.given(context, WEATHER, weather())
+        store.apply([replace(WEATHER, features={"temp": "float64", "wind": "float64"})])
+        asked = ["weather:temp", "weather:wind"]
+        joined = store.historical(questions(["JFK"], [3]), asked, timestamp="at")
+        assert joined.iloc[0, 2:].isna().tolist() == [False, True]
+
+    def test_23_online(self, store: FeatureStore, context: Context) -> None:
+        """The newest value at or before the end; null where there is none; rows stay."""
+        _able(store, "materialize")
+        self.given(context, WEATHER, weather())
+        asked = questions(["LGA", "JFK", "XXX", None, "JFK"], [0] * 5)[["origin"]]
+        asked.index = pd.Index([5, 5, 3, 2, 1])
+        store.materialize(_hour(2))
+        values = store.online(asked, ["weather:rain", "weather:temp"])
+        pd.testing.assert_frame_equal(values[["origin"]], asked)
+        assert list(values.columns) == ["origin", "rain", "temp"]
+        assert plain(values["rain"]) == [20, 10, None, None, 10]
+        store.materialize(_hour(3))
+        assert plain(store.online(asked, ["weather:temp"])["temp"]) == [2.0, 3.0, None, None, 3.0]
+        for _ in range(2):  # never back to older values
+            store.materialize(_hour(1))
+            assert plain(store.online(asked, ["weather:rain"])["rain"]) == [20, 30, None, None, 30]
+        with pytest.raises(NotFound):
+            store.online(asked, ["weather:wind"])
+        with pytest.raises(InvalidInput):
+            store.online(asked.rename(columns={"origin": "airport"}), ["weather:temp"])
+
+    def test_24_what_is_written_late_comes_online(
+        self, store: FeatureStore, context: Context
+    ) -> None:
+        """Also rows about a time before the end of the last materialization."""
+        _able(store, "materialize")
+        self.given(context, WEATHER, weather())
+        store.materialize(_hour(5))
+        late = weather().assign(time=hours([2, 4, 1]), temp=[12.0, 14.0, 11.0])
+        self.given(context, WEATHER, late)
+        store.materialize(_hour(6))
+        asked = questions(["JFK", "LGA"], [0, 0])[["origin"]]
+        assert plain(store.online(asked, ["weather:temp"])["temp"]) == [14.0, 2.0]
+
+    def test_25_teardown(self, store: FeatureStore, context: Context) -> None:
+        """Nothing is left, and all can be defined again."""
+        _able(store, "teardown")
+        self.given(context, WEATHER, weather())
+        store.teardown()
+        store.teardown()
+        assert list(store.describe()) == []
+        store.apply([WEATHER])
+        joined = store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
+        assert plain(joined["temp"]) == [None]
+
+    def test_26_by_reference(self, store: FeatureStore, context: Context, tmp_path: Path) -> None:
+        """From a Parquet file to a new one, as ``historical``."""
+        _able(store, "by_reference")
+        self.given(context, WEATHER, weather())
+        asked = questions(["LGA", "XXX", "JFK"], [3, 3, 3])
+        rows, target = tmp_path / "rows.parquet", tmp_path / "joined.parquet"
+        asked.to_parquet(rows)
+        made = store.historical_by_reference(rows, ["weather:temp"], timestamp="at", target=target)
+        joined = pd.read_parquet(made)
+        assert made == target and joined["origin"].tolist() == asked["origin"].tolist()
+        assert plain(joined["temp"]) == [2.0, None, 3.0]
+
+    def test_27_a_job_is_found_again(
+        self, store: FeatureStore, context: Context, tmp_path: Path
+    ) -> None:
+        """A step that is tried again gets the job that is under way."""
+        _able(store, "jobs")
+        self.given(context, WEATHER, weather())
+        rows, target = tmp_path / "rows.parquet", tmp_path / "joined.parquet"
+        questions(["LGA"], [3]).to_parquet(rows)
+        with_claims = replace(context, claims=_Claims())
+        ids = [
+            self.connect(with_claims)
+            .submit(rows, ["weather:temp"], timestamp="at", target=target)
+            .id
+            for _ in range(2)
+        ]
+        assert ids[0] == ids[1]
+        end = time.monotonic() + context.deadline
+        while (job := store.poll(ids[0])).status == "running" and time.monotonic() < end:
+            time.sleep(0.05)
+        assert (job.status, plain(pd.read_parquet(target)["temp"])) == ("succeeded", [2.0])
+        assert store.cancel(ids[0]) == job
+        with pytest.raises(NotFound):
+            store.poll("no such job")
+
     # Manners
 
-    def test_18_silent_until_used(self, tmp_path: Path, context: Context) -> None:
+    def test_28_silent_until_used(self, tmp_path: Path, context: Context) -> None:
         """Making and closing the component writes nothing."""
         project = tmp_path / "untouched"
         project.mkdir()
@@ -77,7 +229,7 @@ class FeatureStoreContract(JoinContract):
         made.close()
         assert not list(project.iterdir())
 
-    def test_19_what_it_cannot_is_said(self, store: FeatureStore, tmp_path: Path) -> None:
+    def test_29_what_it_cannot_is_said(self, store: FeatureStore, tmp_path: Path) -> None:
         """Unsupported, naming the capabilities that there are."""
         assert store.capabilities <= set(CAPABILITIES)
         path, when = tmp_path / "rows.parquet", datetime(2013, 1, 1, tzinfo=UTC)
@@ -97,14 +249,24 @@ class FeatureStoreContract(JoinContract):
                 calls[capability]()
 
 
-class _Journal:
-    """Keeps what a component notes."""
+def _able(store: FeatureStore, capability: str) -> None:
+    """Skip the test where the store cannot do what it is about."""
+    if capability not in store.capabilities:
+        pytest.skip(f"this store cannot {capability}")
+
+
+def _hour(number: int) -> datetime:
+    return datetime(2013, 1, 1, number, tzinfo=UTC)
+
+
+class _Claims:
+    """First writer wins, in memory."""
 
     def __init__(self) -> None:
-        self.entries: list[Any] = []
+        self._claims: dict[str, str] = {}
 
-    def add(self, entry: Any) -> None:
-        self.entries.append(entry)
+    def claim(self, name: str, value: str) -> str:
+        return self._claims.setdefault(name, value)
 
-    def keep(self, path: Path) -> str:
-        raise AssertionError(f"{path}: a feature store keeps no file")
+    def get(self, name: str) -> str | None:
+        return self._claims.get(name)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackyard.components.base import Context
+from stackyard.components.base import Context, Finding
 from stackyard.components.feature_store import (
     FeatureStore,
     FeatureView,
     ViewDefinition,
     by_view,
 )
-from stackyard.errors import InvalidInput, NotFound, suggest
+from stackyard.errors import ComponentError, InvalidInput, NotFound, suggest
 from stackyard.feature_rows import check_rows
-from stackyard_feast import objects, parts
+from stackyard_feast import objects, online, parts
 from stackyard_feast.config import FeastConfig
 from stackyard_feast.registry import Registry
-from stackyard_feast.views import KnownView
+from stackyard_feast.views import KnownView, files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +37,9 @@ class FeastFeatureStore(FeatureStore):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What there is besides ``describe`` and ``historical``."""
-        return frozenset({"apply", "write"})
+        """All but ``jobs``; views of an existing repository are defined and filled there."""
+        own = ("apply", "write", "teardown") if self.config.repo is None else ()
+        return frozenset({"materialize", "online", "by_reference", *own})
 
     def describe(self) -> Sequence[FeatureView]:
         """The views there are, by name; imports Feast only after others changed the registry."""
@@ -61,15 +64,13 @@ class FeastFeatureStore(FeatureStore):
             if known[name].trouble:
                 raise InvalidInput(f"view {name!r} cannot be joined: {known[name].trouble}")
             columns |= join(rows, known[name], wanted, timestamp)
-        joined = rows.copy()
-        for feature in (text.partition(":")[2] for text in features):
-            joined[feature] = columns[feature]
+        joined = _with_columns(rows, columns, features)
         self.note_features(features, described)
         return joined
 
     def apply(self, definitions: Sequence[ViewDefinition]) -> Sequence[FeatureView]:
         """Define views; Feast is imported only where a definition is new."""
-        self._own("apply")
+        self.require("apply")
         with self._registry.locked():
             known = self._registry.views()
             objects.check(definitions, known)
@@ -94,12 +95,75 @@ class FeastFeatureStore(FeatureStore):
 
     def write(self, view: str, rows: pd.DataFrame) -> None:
         """Add rows to a view without ``source``, as one Parquet file; never imports Feast."""
-        self._own("write")
+        self.require("write")
         with self._registry.locked():
             found = self._view(view)
             if not found.kept:
                 raise InvalidInput(f"view {view!r}: its rows are those of {found.source}")
             parts.write(found.folder, found.definition, rows)
+
+    def materialize(
+        self, until: datetime, *, since: datetime | None = None, views: Sequence[str] | None = None
+    ) -> None:
+        """Bring the newest values to SQLite: see the contract.
+
+        Rows written late are found, also where they are about a time before the last one.
+        """
+        end, begin = _aware(until), _aware(since) if since else None
+        with self._registry.locked():
+            known = self._registry.views()
+            wanted = [self._view(name) for name in (known if views is None else views)]
+            with self._registry.call("materialize") as feast:
+                online.materialize(feast, self._registry.marks, wanted, end, begin)
+                self._registry.refresh(feast)
+
+    def online(self, rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+        """Join the newest materialized values; of timestamps, Feast keeps whole seconds."""
+        known = self._registry.views()
+        asked = by_view(features, [view.view for view in known.values()])
+        check_rows(rows, asked)
+        columns: dict[str, pd.Series[Any]] = {}
+        with self._registry.call("online") as feast:
+            for name, (_, wanted) in asked.items():
+                columns |= online.values(feast, rows, known[name], wanted)
+        return _with_columns(rows, columns, features)
+
+    def teardown(self) -> None:
+        """Remove views, their own rows, and what was materialized."""
+        self.require("teardown")
+        with self._registry.locked():
+            if self._registry.views():
+                with self._registry.call("teardown") as feast:
+                    feast.teardown()
+            self._registry.remove()
+
+    def state(self) -> str | None:
+        """A digest of definitions and of the names and times of files; never imports Feast."""
+        known = self._registry.views_without_feast()
+        if known is None:
+            return None
+        import blake3
+
+        said = [[view.digest, view.source and files(view)] for view in known.values()]
+        return blake3.blake3(json.dumps(said).encode()).hexdigest()
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the registry can be read, how many views it has, and whose files are missing."""
+        try:
+            known = self._registry.views()
+        except ComponentError as exc:
+            return (Finding(False, str(exc)),)
+        lost = [view for view in known.values() if view.source and not files(view)]
+        where = self._registry.repo or self._registry.folder
+        return (
+            Finding(True, f"{len(known)} views in {where}"),
+            *(
+                Finding(
+                    False, f"view {view.name!r}: there is no file {view.source}", "apply it again"
+                )
+                for view in lost
+            ),
+        )
 
     def _view(self, name: str) -> KnownView:
         known = self._registry.views()
@@ -109,13 +173,6 @@ class FeastFeatureStore(FeatureStore):
                 f"there is no view {name!r}. Views: {have}.{suggest(name, tuple(known))}"
             )
         return known[name]
-
-    def _own(self, what: str) -> None:
-        if self._registry.repo is not None:
-            raise InvalidInput(
-                f"{self.context.name}: cannot {what}: the views are those of the Feast "
-                f"repository {self._registry.repo}. Define them there"
-            )
 
     def _source(self, view: ViewDefinition) -> str:
         """The file or pattern of files that a view's rows are in."""
@@ -132,3 +189,14 @@ class FeastFeatureStore(FeatureStore):
 
 def _same(definition: ViewDefinition, known: KnownView | None, source: str) -> bool:
     return known is not None and (known.digest, known.source) == (definition.digest, source)
+
+
+def _with_columns(
+    rows: pd.DataFrame, columns: Mapping[str, pd.Series[Any]], features: Sequence[str]
+) -> pd.DataFrame:
+    """``rows`` with the columns in the order in which they were asked for."""
+    return rows.assign(**{name: columns[name] for name in (f.partition(":")[2] for f in features)})
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WRITTEN = "_written"
+KINDS = ("int64", "float64", "bool", "string", "timestamp")
 PATTERN = "*.parquet"
 _FIRST = f"{0:020d}-empty.parquet"  # has the columns, so that a reader always finds a file
 
@@ -75,6 +78,15 @@ def begin(folder: Path, view: ViewDefinition, before: Path | None) -> None:
                 ) from exc
         _put(folder, pa.table(columns, schema=schema), _time(part), _digest(part))
     _write(folder / _FIRST, schema.empty_table())
+
+
+def first_times(folder: Path, names: Iterable[str], timestamp: str) -> list[datetime]:
+    """The earliest time of the rows in each of the files that has rows."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    columns = [pq.read_table(folder / name, columns=[timestamp])[timestamp] for name in names]
+    return [pc.min(column).as_py() for column in columns if len(column)]
 
 
 def _put(folder: Path, table: Any, written: int, digest: str) -> None:

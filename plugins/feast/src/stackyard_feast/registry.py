@@ -28,6 +28,7 @@ class Registry:
         self.folder = (project / config.path) if config.path else context.state_dir.resolve()
         self.repo = (project / config.repo) if config.repo else None
         self._context = context
+        self.marks = self.folder / "materialized.json"
         self._remembered = self.folder / "views.json"
         self._lock: FileLock | None = None
 
@@ -58,6 +59,14 @@ class Registry:
         if registry is not None:
             views.remember(self._remembered, registry, known)
         return known
+
+    def remove(self) -> None:
+        """Remove everything but the lock, which others may wait for."""
+        import shutil
+
+        for file in (self._remembered, self.marks, self.folder / "registry.db"):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "rows", ignore_errors=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

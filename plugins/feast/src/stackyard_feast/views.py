@@ -59,6 +59,18 @@ class KnownView:
         return Path(self.source).parent
 
 
+def files(view: KnownView) -> list[str]:
+    """What the rows of a view are made of, as text that changes when they do.
+
+    For rows of the store's own the names of the files, which are never changed.
+    """
+    if view.kept:
+        return sorted(path.name for path in view.folder.glob("*.parquet"))
+    whole = Path(view.source)
+    found = [whole] if whole.is_file() else sorted(whole.parent.glob(whole.name))
+    return [f"{p.name} {s.st_size} {s.st_mtime_ns}" for p in found for s in [p.stat()]]
+
+
 def digest_of(registry: Path) -> str:
     """Digest of a registry's file; empty where there is none."""
     import blake3

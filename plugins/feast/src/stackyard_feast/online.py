@@ -1,0 +1,104 @@
+"""The online side: what was brought there of each view, and reading it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackyard.errors import InvalidInput
+from stackyard.feature_rows import typed
+from stackyard.whole_file import write_whole
+from stackyard_feast import parts
+from stackyard_feast.views import KnownView, files
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from feast import FeatureStore as Feast
+
+_BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What was materialized of a view: of which definition and files, up to when."""
+
+    digest: str
+    files: Sequence[str]
+    until: str
+
+
+def materialize(
+    feast: Feast, marks: Path, views: Sequence[KnownView], until: datetime, since: datetime | None
+) -> None:
+    """Bring the newest values up to ``until`` online; what is there is never replaced by older.
+
+    Begins where the last one ended, or earlier: at the first row that was written since, as it
+    may be about an earlier time; at the beginning, where the definition or a file changed.
+    """
+    done = read(marks)
+    for view in views:
+        if view.trouble:
+            raise InvalidInput(f"view {view.name!r} cannot be materialized: {view.trouble}")
+        last, now = done.get(view.name), files(view)
+        end = max(until, datetime.fromisoformat(last.until)) if last else until
+        start = since or _start(view, last, now)
+        new = Mark(view.digest, now, end.isoformat())
+        if since is None and new == last:
+            continue
+        if start <= end:
+            feast.materialize(start, end, feature_views=[view.name])
+        done[view.name] = new
+        write_whole(marks, json.dumps({name: asdict(mark) for name, mark in done.items()}))
+
+
+def read(marks: Path) -> dict[str, Mark]:
+    """What was materialized, by view; nothing where that is not known."""
+    try:
+        return {name: Mark(**mark) for name, mark in json.loads(marks.read_bytes()).items()}
+    except (FileNotFoundError, ValueError, TypeError):  # then all is brought again
+        return {}
+
+
+def values(
+    feast: Feast,
+    rows: pd.DataFrame,
+    view: KnownView,
+    features: Sequence[str],
+) -> Mapping[str, pd.Series[Any]]:
+    """A column for each feature; Feast is asked about each entity once, never about none."""
+    import pandas as pd
+
+    keys = pd.DataFrame(
+        {column: typed(rows[column], kind, "rows").array for column, kind in view.entity.items()}
+    )
+    known = keys.dropna()
+    asked = known.drop_duplicates()
+    answer: dict[str, Sequence[Any]] = {feature: () for feature in features}
+    if len(asked):
+        entities = {column: asked[column].tolist() for column in asked}
+        names = [f"{view.name}:{feature}" for feature in features]
+        answer = feast.get_online_features(names, entities).to_dict()
+    numbers = asked.assign(number=range(len(asked)))
+    places = known.reset_index().merge(numbers, on=list(keys)).set_index("index")["number"]
+    places = places.reindex(range(len(rows)), fill_value=-1)
+    found = {}
+    for feature in features:
+        given = [*answer[feature], None]  # the last one is that of rows without an entity
+        column = pd.Series([given[n] for n in places], index=rows.index, dtype=object, name=feature)
+        kind = view.features[feature]
+        found[feature] = typed(column, kind, view.name) if kind in parts.KINDS else column
+    return found
+
+
+def _start(view: KnownView, last: Mark | None, now: Sequence[str]) -> datetime:
+    if last is None or last.digest != view.digest or not set(last.files) <= set(now):
+        return _BEGINNING
+    start = datetime.fromisoformat(last.until)
+    new = sorted(set(now) - set(last.files))
+    if not view.kept:
+        return _BEGINNING if new else start
+    return min([start, *parts.first_times(view.folder, new, view.timestamp)])
