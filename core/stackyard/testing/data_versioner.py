@@ -394,12 +394,18 @@ class DataVersionerContract(ABC):
         versioner.push("flights", version.id)
         if not self.damage(versioner, "flights", version.id, "deep/er/b.bin"):
             pytest.skip("nothing that is kept can be damaged")
-        with pytest.raises(NotFound, match=r"deep/er/b\.bin"):
-            versioner.push("flights", version.id)
+        assert list(versioner.verify("flights", version.id)) == ["deep/er/b.bin"]
         assert versioner.pull("flights", version.id) == version
         assert list(versioner.verify("flights", version.id)) == []
         versioner.checkout("flights", version.id, tmp_path / "out")
         assert read(tmp_path / "out") == FILES
+        write(data, {"only/here.csv": b"3,AA"})
+        version = versioner.commit(data, "flights")
+        assert self.damage(versioner, "flights", version.id, "only/here.csv")
+        with pytest.raises(NotFound, match=r"only/here\.csv"):
+            versioner.push("flights", version.id)
+        with pytest.raises(NotFound):
+            self.elsewhere(versioner.context).pull("flights", version.id)
 
     def test_21_what_it_cannot_do_it_says(
         self, versioner: DataVersioner, context: Context, data: Path

@@ -1,15 +1,21 @@
-"""The data versioner's contract on a real DVC: in a cache of the project's own."""
+"""The data versioner's contract on a real DVC: each place of versions, each kind of remote."""
 
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from stackyard.components.base import Context
+import pytest
+
+from stackyard.components.base import Context, Secret
 from stackyard.components.data_versioner import DataVersioner
 from stackyard.testing import DataVersionerContract
 from stackyard_dvc.cache import own_cache
 from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.repository import repository
 from stackyard_dvc.versioner import DvcDataVersioner
 
 
@@ -23,18 +29,93 @@ def rot(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def kept(context: Context, version: str, file: str) -> Path:
-    """Where the project's own cache keeps a file of a version."""
-    with own_cache(context) as cache:
-        return Path(cache.odb.oid_to_path(cache.files(version)[file]))
+def another_machine(context: Context) -> Context:
+    """The same project with a cache and a log of its own."""
+    folder = context.project / "elsewhere"
+    return replace(context, cache_dir=folder / "cache", state_dir=folder / "state")
 
 
-class TestOwnCache(DataVersionerContract):
-    """Without remote, git and ``dvc init``."""
+class DvcContract(DataVersionerContract):
+    """What all have in common."""
+
+    config = DvcConfig()
 
     def connect(self, context: Context) -> DataVersioner:
+        return DvcDataVersioner(self.config, context)
+
+    def plain(self, context: Context) -> DataVersioner:
         return DvcDataVersioner(DvcConfig(), context)
 
+    def elsewhere(self, context: Context) -> DataVersioner:
+        return DvcDataVersioner(self.config, another_machine(context))
+
     def damage(self, versioner: DataVersioner, name: str, version: str, file: str) -> bool:
-        rot(kept(versioner.context, version, file))
+        repo = self.config.repo
+        context = versioner.context
+        with repository(repo, context) if repo else own_cache(context) as cache:
+            rot(Path(cache.odb.oid_to_path(cache.files(version)[file])))
         return True
+
+
+class TestOwnCache(DvcContract):
+    """Without remote, git and ``dvc init``."""
+
+
+class TestFolder(DvcContract):
+    """A folder as remote."""
+
+    config = DvcConfig(remote="../remote")
+
+    def unreachable(self, context: Context) -> DataVersioner:
+        return DvcDataVersioner(DvcConfig(remote="../not mounted/remote"), context)
+
+
+class TestS3(DvcContract):
+    """A bucket as remote; an address that takes connections and never answers."""
+
+    @pytest.fixture(autouse=True)
+    def _s3(self, s3_url: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+        key = Secret("${secret:KEY}", lambda: "not-to-be-seen")
+        self.config = DvcConfig(
+            remote=s3_url, endpointurl=s3_endpoint, region="us-east-1",
+            access_key_id=key, secret_access_key=key,
+        )  # fmt: skip
+        with socket.socket() as self.silent:
+            self.silent.bind(("127.0.0.1", 0))
+            self.silent.listen(64)
+            yield
+
+    def unreachable(self, context: Context) -> DataVersioner:
+        address = f"http://127.0.0.1:{self.silent.getsockname()[1]}"
+        return DvcDataVersioner(replace(self.config, endpointurl=address), context)
+
+    def test_a_key_is_written_nowhere(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        version = versioner.commit(data, "flights")
+        versioner.push("flights", version.id)
+        texts = [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()]
+        assert len(texts) > 5 and not any(b"not-to-be-seen" in text for text in texts)
+
+
+class TestRepository(DvcContract):
+    """A DVC repository around the project, in git, with a default remote of its own."""
+
+    config = DvcConfig(repo="..")
+
+    @pytest.fixture(autouse=True)
+    def _repository(self, repo: Path) -> None:
+        (repo / ".dvc" / "config").write_text(
+            f"[core]\n    remote = team\n['remote \"team\"']\n    url = {self.remote(repo)}\n"
+        )
+
+    def remote(self, repo: Path) -> Path:
+        """Where the repository's default remote is."""
+        return repo.with_name(f"{repo.name}-remote")
+
+    def elsewhere(self, context: Context) -> DataVersioner:
+        config = DvcConfig(remote=str(self.remote(context.project.parent)))
+        return DvcDataVersioner(config, another_machine(context))

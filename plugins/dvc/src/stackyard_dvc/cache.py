@@ -137,6 +137,19 @@ class Cache:
         """Bytes of the files of a version."""
         return sum(os.path.getsize(self.odb.oid_to_path(oid)) for oid in files.values())
 
+    def add_list(self, data: bytes, version: str) -> None:
+        """Put the list of a folder's files, which are there already."""
+        from dvc_objects.fs.memory import MemoryFileSystem
+
+        fs, path = MemoryFileSystem(), f"memory://stackyard-{version}"
+        fs.pipe_file(path, data)
+        self._put([path], fs, [version])
+        fs.remove(path)
+
+    def remote(self) -> Any:
+        """DVC's object database for a remote of the cache's own; it has none."""
+        return None
+
     def _put(self, sources: list[str], fs: Any, oids: list[str]) -> None:
         self.odb.add(sources, fs, oids, hardlink=False, check_exists=False)
 

@@ -12,6 +12,8 @@ _TALKERS = ("dvc", "dvc_data", "dvc_objects")
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep DVC's loggers silent; afterwards they are as they were."""
+    import dvc  # noqa: F401  (which sets its loggers up when it is imported first)
+
     before = [(logger, logger.level) for logger in map(logging.getLogger, _TALKERS)]
     try:
         for logger, _ in before:

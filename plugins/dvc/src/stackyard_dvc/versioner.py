@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from stackyard.components.base import Context, Finding
 from stackyard.components.data_versioner import (
@@ -17,12 +15,14 @@ from stackyard.components.data_versioner import (
     check_dataset_name,
     check_target,
 )
-from stackyard.errors import NotFound, Unavailable
+from stackyard.errors import NotFound, Unavailable, Unsupported
 from stackyard.whole_folder import made_whole
 from stackyard_dvc.cache import Cache, Damaged, own_cache
 from stackyard_dvc.config import DvcConfig
-from stackyard_dvc.log import Log
+from stackyard_dvc.log import ID, Log
 from stackyard_dvc.quiet import quiet
+from stackyard_dvc.remote import Remote, configured
+from stackyard_dvc.repository import repository
 
 
 class DvcDataVersioner(DataVersioner):
@@ -40,7 +40,8 @@ class DvcDataVersioner(DataVersioner):
     @property
     def capabilities(self) -> frozenset[str]:
         """What it can do with this configuration."""
-        return frozenset({"diff", "verify"})
+        may_share = self.config.remote is not None or self.config.repo is not None
+        return frozenset({"diff", "verify"} | ({"remote"} if may_share else set()))
 
     def commit(self, path: Path, name: str) -> DataVersion:
         """Make the content of ``path`` a version; see the contract."""
@@ -68,6 +69,25 @@ class DvcDataVersioner(DataVersioner):
     def list(self, name: str | None = None) -> Sequence[DataVersion]:
         """Versions that are known here, newest first. DVC is not imported."""
         return tuple(self._log.list(name))
+
+    def push(self, name: str, version: str) -> None:
+        """Copy a version to the remote; see the contract."""
+        self._check_remote()
+        known = self._log.get(name, version)
+        with self._cache() as cache:
+            files = self._sound(cache, known)
+            wrong = self._remote(cache).push(cache, known, files)
+            if wrong:
+                raise self._gone(known, _named(name, files, wrong))
+
+    def pull(self, name: str, version: str) -> DataVersion:
+        """Bring a version from the remote, by its id alone if need be; see the contract."""
+        self._check_remote()
+        check_dataset_name(name)
+        if ID.fullmatch(version) is None:
+            raise NotFound(f"{version!r} is no id of a version: 32 hexadecimal digits, or '.dir'")
+        with self._cache() as cache:
+            return self._log.put(self._remote(cache).pull(cache, name, version))
 
     def diff(self, name: str, first: str, second: str) -> DataDiff:
         """Compare the lists of files of two versions."""
@@ -108,9 +128,7 @@ class DvcDataVersioner(DataVersioner):
         files = self._files(cache, version)
         wrong = cache.damaged(files.values())
         if wrong:
-            paths = _paths(version.name, {part for part, oid in files.items() if oid in wrong})
-            more = f" and {len(paths) - 5} more" if paths[5:] else ""
-            raise self._gone(version, ", ".join(paths[:5]) + more)
+            raise self._gone(version, _named(version.name, files, wrong))
         return files
 
     def _gone(self, version: DataVersion, what: str) -> NotFound:
@@ -119,16 +137,40 @@ class DvcDataVersioner(DataVersioner):
             f"back: stackyard data pull {version.name}@{version.id}"
         )
 
+    def _check_remote(self) -> None:
+        if "remote" not in self.capabilities:
+            raise Unsupported(
+                f"{self.context.name}: there is no remote. Add one to the stack file: "
+                "'remote: s3://bucket/path', or a folder that others reach"
+            )
+
+    def _remote(self, cache: Cache) -> Remote:
+        odb = configured(self.config, self.context) if self.config.remote else cache.remote()
+        if odb is None:
+            raise Unsupported(
+                f"{self.context.name}: DVC repository {self.config.repo} has no default remote. "
+                "Add 'remote' to the stack file, or: dvc remote add --default NAME URL"
+            )
+        return Remote(odb, self.context)
+
     @contextmanager
     def _cache(self) -> Iterator[Cache]:
         with quiet():
             try:
-                with own_cache(self.context) as cache:
+                repo = self.config.repo
+                place = repository(repo, self.context) if repo else own_cache(self.context)
+                with place as cache:
                     yield cache
             except OSError as exc:
                 text = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
                 raise Unavailable(f"{self.context.name}: {text}") from exc
 
 
-def _paths(name: str, parts: Any) -> builtins.tuple[str, ...]:
+def _named(name: str, files: Mapping[str, str], wrong: set[str]) -> str:
+    """Some of the files whose content is among ``wrong``, for people."""
+    paths = _paths(name, {part for part, oid in files.items() if oid in wrong})
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if paths[5:] else "")
+
+
+def _paths(name: str, parts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(part or name for part in parts))

@@ -1,0 +1,129 @@
+"""A DVC repository that there is: as if by ``dvc add``, and nothing more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.errors import InvalidInput, Unsupported
+from stackyard.testing.data_versioner import read, write
+from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.versioner import DvcDataVersioner
+
+FILES = {"a.csv": b"first", "b/c.csv": b"second"}
+
+
+@pytest.fixture
+def versioner(repo: Path) -> DvcDataVersioner:
+    """Of a project that is the repository."""
+    folder = repo / ".stackyard"
+    context = Context(
+        name="data_versioner", project=repo, state_dir=folder / "state", cache_dir=folder / "cache"
+    )
+    return DvcDataVersioner(DvcConfig(repo="."), context)
+
+
+def run(folder: Path, *words: str) -> str:
+    """What a command line prints."""
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_lies_in_the_tree_is_added(
+    versioner: DvcDataVersioner, repo: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A ``.dvc`` file beside it, ignored by git; the user commits that. DVC finds all in order."""
+    data = write(repo / "data" / "flights", FILES)
+    (repo / ".dvc" / "config").write_text("[core]\n    autostage = true\n")
+    version = versioner.commit(data, "flights")
+    assert capfd.readouterr() == ("", "")
+    assert f"md5: {version.id}" in (repo / "data" / "flights.dvc").read_text()
+    assert (repo / "data" / ".gitignore").read_text() == "/flights\n"
+    assert run(repo, "git", "diff", "--cached", "--name-only") == ""
+    assert read(data) == FILES
+    dvc = (sys.executable, "-m", "dvc")
+    assert "up to date" in run(repo, *dvc, "status")
+    (data / "a.csv").write_text("third")
+    assert versioner.commit(data, "flights").id != version.id
+    assert "up to date" in run(repo, *dvc, "status")
+
+
+def test_what_lies_elsewhere_is_only_kept(
+    versioner: DvcDataVersioner, repo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = write(tmp_path_factory.mktemp("far") / "flights", FILES)
+    version = versioner.commit(data, "flights")
+    assert not list(repo.rglob("*flights*.dvc")) and read(data) == FILES
+    assert (repo / ".dvc/cache/files/md5" / version.id[:2] / version.id[2:]).is_file()
+    versioner.checkout("flights", version.id, repo / "out")
+    assert read(repo / "out") == FILES
+
+
+def test_a_file_of_a_folder_that_dvc_tracks(versioner: DvcDataVersioner, repo: Path) -> None:
+    """A version of its own; DVC brings the folder's ``.dvc`` file up to date."""
+    data = write(repo / "flights", FILES)
+    versioner.commit(data, "flights")
+    (data / "a.csv").write_text("third")
+    assert versioner.commit(data / "a.csv", "table").files == 1
+    whole = versioner.commit(data, "flights")
+    assert whole.id in (repo / "flights.dvc").read_text()
+
+
+def test_what_git_tracks_is_refused(versioner: DvcDataVersioner, repo: Path) -> None:
+    """In DVC's words."""
+    (repo / "a.csv").write_text("1")
+    run(repo, "git", "add", "a.csv")
+    with pytest.raises(InvalidInput, match="already tracked by SCM"):
+        versioner.commit(repo / "a.csv", "a")
+
+
+def test_without_git(versioner: DvcDataVersioner, repo: Path) -> None:
+    run(repo, "rm", "-r", ".git")
+    write(repo / "flights", FILES)
+    with pytest.raises(InvalidInput, match=r"DVC says.*not a git repository"):
+        versioner.commit(repo / "flights", "flights")
+    (repo / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
+    version = versioner.commit(repo / "flights", "flights")
+    assert version.id in (repo / "flights.dvc").read_text()
+
+
+def test_another_process_may_take_its_time(
+    versioner: DvcDataVersioner, repo: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """DVC gives up after three seconds."""
+    from dvc.repo import Repo
+
+    data = write(repo / "flights", FILES)
+    held, begun = Repo(str(repo)), time.monotonic()
+    held.lock.lock()
+    threading.Timer(4, held.lock.unlock).start()
+    versioner.commit(data, "flights")
+    assert time.monotonic() - begun > 4
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_missing_is_told(versioner: DvcDataVersioner, repo: Path) -> None:
+    """No default remote; no repository."""
+    version = versioner.commit(write(repo / "flights", FILES), "flights")
+    with pytest.raises(Unsupported, match="dvc remote add --default"):
+        versioner.push("flights", version.id)
+    other = DvcDataVersioner(DvcConfig(repo="../nowhere"), versioner.context)
+    with pytest.raises(InvalidInput, match=r"nowhere is no DVC repository.*dvc init"):
+        other.commit(repo / "flights", "flights")
+
+
+def test_the_current_folder_does_not_matter(
+    versioner: DvcDataVersioner, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(repo / "flights", FILES)
+    monkeypatch.chdir(os.sep)
+    version = versioner.commit(Path("flights"), "flights")
+    assert version.id in (repo / "flights.dvc").read_text()
