@@ -10,5 +10,11 @@ from stackyard.hookspecs import hookimpl
 
 @hookimpl
 def stackyard_flavors() -> Iterable[Flavor]:
-    """None yet."""
-    return ()
+    """The validator."""
+    yield Flavor(
+        kind="validator",
+        name="great_expectations",
+        target="stackyard_great_expectations.validator:GreatExpectationsValidator",
+        config="stackyard_great_expectations.config:GreatExpectationsConfig",
+        doc="Great Expectations: suites of its vocabulary on frames, in the step's process",
+    )
