@@ -1,16 +1,21 @@
-"""Which tests share a process: with ``-n 2`` each server is still started once."""
+"""Which tests share a process with ``pytest -n 2``: each server is still started once."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-SERVERS = ("airflow", "server", "s3_endpoint")  # session fixtures that start something slow
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together the tests of one plugin, which share servers, and else those of one file."""
+    from xdist.scheduler import LoadScopeScheduling
 
-@pytest.hookimpl(tryfirst=True)  # before the names of groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one server together, and else those of one file."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        group = next((name for name in SERVERS if name in fixtures), item.nodeid.partition("::")[0])
-        item.add_marker(pytest.mark.xdist_group(group))
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folders = nodeid.partition("::")[0].split("/")
+            return "/".join(folders[:2] if folders[0] == "plugins" else folders)
+
+    config.option.loadscopereorder = False  # the slow ones are not those with the most tests
+    return Scheduling(config, log)
