@@ -56,6 +56,15 @@ class Earlier:
         return True
 
     @cached_property
+    def first(self) -> str:
+        """The run that the chain of resumed runs began with; this one, if it resumes none."""
+        run, seen = self._run, {self._run.run_id}
+        while run.resume is not None and run.resume not in seen:
+            seen.add(run.resume)
+            run = self._records.run(run.resume)
+        return run.run_id
+
+    @cached_property
     def lineage(self) -> list[Latest]:
         """Latest attempts of the runs that this one continues, nearest first."""
         found = []

@@ -21,6 +21,7 @@ from stackyard.components.base import Journal, actor, redact
 from stackyard.earlier import Earlier
 from stackyard.graph import Graph, Injection, Step
 from stackyard.provenance import git_state
+from stackyard.states import states
 from stackyard.step_code import code_of, open_index, user_fingerprint
 from stackyard.store import cachekey
 from stackyard.store.records import (
@@ -140,6 +141,7 @@ class Runner:
             inputs={n: ref.digest for n, ref in inputs.items()},
             values=values,
             components=components,
+            states=states(step, self.stack, self.earlier.first),
             python=".".join(map(str, sys.version_info[:2])),
             version=options.version,
             fingerprint=user_fingerprint(options.fingerprint),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stackyard.graph import FromParam, FromStep, ListOf, Step, StepOptions, Value
-from stackyard.store.cachekey import compute, explain, max_age, reusable
+from stackyard.store.cachekey import UNTOLD, compute, explain, max_age, reusable
 from stackyard.store.code.index import CodeFingerprint, CodeIndex
 
 STEP = Step("train", "flow:train", {"rows": FromStep("load"), "depth": FromParam("depth")})
@@ -28,6 +28,7 @@ BASE: dict[str, Any] = {
     "inputs": {"rows": "a" * 64},
     "values": {"depth": 6},
     "components": {"tracker": {"flavor": "memory", "uri": "x"}},
+    "states": {"store": "1f" * 32},
     "python": "3.11",
 }
 
@@ -72,6 +73,11 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     (
         {"code": with_code(parts={**CODE.parts, "statements flow": "3" * 64})},
         "what importing flow does is now reached",
+    ),
+    ({"states": {"store": "2f" * 32}}, "what store holds changed"),
+    (
+        {"states": {"store": f"{UNTOLD}20250101-000000-00000000"}},
+        "store cannot tell what changed in it",
     ),
     ({"values": {"depth": 8}}, "parameter depth: 6 -> 8"),
     ({"values": {"depth": "6"}}, 'parameter depth: 6 -> "6"'),

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 # Raise it when keys of the same step must no longer meet those of earlier releases.
 FORMAT = 1
+UNTOLD = "of run "  # begins the state of a component that cannot tell it
 _SHORT = 12  # hexadecimal characters of a digest that is kept for people
 _PLAIN = 80  # characters of a value that is kept as it is
+_BARE = ("package", "python", "target", "step", "state")
 _SHOWN = 3  # changes named in one line
 _CODE = ("function", "class", "constant", "definition", "module", "statements", "text")
 # Kinds of parts, most telling first.
 _ORDER = (
-    "version", "target", *_CODE, "parameter", "input", "collection", "component", "package",
-    "python", "fingerprint", "outputs", "step", "format",
+    "version", "target", *_CODE, "parameter", "input", "collection", "component", "state",
+    "package", "python", "fingerprint", "outputs", "step", "format",
 )  # fmt: skip
 
 
@@ -35,6 +37,7 @@ def compute(
     inputs: Mapping[str, str],
     values: Mapping[str, Any],
     components: Mapping[str, Any],
+    states: Mapping[str, str],
     python: str,
     version: str = "",
     fingerprint: object = None,
@@ -47,6 +50,7 @@ def compute(
         inputs: digests of the artifacts that it reads, by parameter.
         values: its other parameters as plain JSON.
         components: flavor and non-secret configuration of what is injected, by parameter.
+        states: what injected feature stores would answer now, by parameter.
         python: "3.11".
         version: the version that the author declared.
         fingerprint: plain result of the author's own fingerprint function; None for none.
@@ -65,6 +69,7 @@ def compute(
         **{f"component {name}": _digest(value) for name, value in components.items()},
     }
     full.update(digests)
+    full.update({f"state {name}": state for name, state in states.items()})
     full.update({f"parameter {name}": value for name, value in values.items()})
     full.update({f"package {name}": found for name, found in code.distributions.items()})
     full.update({f"collection {n}": shape for n, b in step.inputs.items() if (shape := _shape(b))})
@@ -132,7 +137,9 @@ def _digest(value: object) -> str:
 
 def _plain(part: str, value: object) -> str:
     """A value for people, on one line: versions as they are, all others as JSON."""
-    bare = _kind(part) in ("package", "python", "target", "step") and isinstance(value, str)
+    bare = _kind(part) in ("package", "python", "target", "step", "state") and isinstance(
+        value, str
+    )
     text = str(value) if bare else canonical_json(value).decode()
     return text if len(text) <= _PLAIN else f"{text[: _PLAIN - 20]}... {_digest(value)[:_SHORT]}"
 
@@ -171,6 +178,10 @@ def _say(kind: str, name: str, before: str | None, after: str | None) -> str:
     if kind == "component":
         gone = "is no longer used" if after is None else "is new"
         return f"{name} {'configuration changed' if before and after else gone}"
+    if kind == "state":
+        untold = (after or "").startswith(UNTOLD)
+        said = f"{name} cannot tell what changed in it" if untold else f"what {name} holds changed"
+        return said if before and after else ""
     if kind in ("package", "python"):
         return f"{name or kind} {_shown(before)} -> {_shown(after)}"
     said = {
