@@ -13,7 +13,7 @@ from stackyard.errors import InvalidInput
 from stackyard.feature_rows import typed
 from stackyard.whole_file import write_whole
 from stackyard_feast import parts
-from stackyard_feast.views import KnownView, files
+from stackyard_feast.views import KnownView, files, paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,7 @@ def materialize(
     for view in views:
         if view.trouble:
             raise InvalidInput(f"view {view.name!r} cannot be materialized: {view.trouble}")
+        _check_unit(view)
         last, now = done.get(view.name), files(view)
         end = max(until, datetime.fromisoformat(last.until)) if last else until
         start = since or _start(view, last, now)
@@ -92,6 +93,22 @@ def values(
         kind = view.features[feature]
         found[feature] = typed(column, kind, view.name) if kind in parts.KINDS else column
     return found
+
+
+def _check_unit(view: KnownView) -> None:
+    """Say what to do where DuckDB would refuse to materialize nanoseconds."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in () if view.kept else paths(view):
+        schema = pq.read_schema(path)
+        place = schema.get_field_index(view.timestamp)
+        if place >= 0 and schema.types[place] in (pa.timestamp("ns"), pa.timestamp("ns", tz="UTC")):
+            raise InvalidInput(
+                f"view {view.name!r}: {path}: column {view.timestamp!r} holds nanoseconds, which "
+                "Feast cannot materialize. Write microseconds: "
+                "rows.to_parquet(path, coerce_timestamps='us')"
+            )
 
 
 def _start(view: KnownView, last: Mark | None, now: Sequence[str]) -> datetime:

@@ -65,10 +65,14 @@ def files(view: KnownView) -> list[str]:
     For rows of the store's own the names of the files, which are never changed.
     """
     if view.kept:
-        return sorted(path.name for path in view.folder.glob("*.parquet"))
+        return [path.name for path in paths(view)]
+    return [f"{p.name} {s.st_size} {s.st_mtime_ns}" for p in paths(view) for s in [p.stat()]]
+
+
+def paths(view: KnownView) -> list[Path]:
+    """The files with the rows of a view."""
     whole = Path(view.source)
-    found = [whole] if whole.is_file() else sorted(whole.parent.glob(whole.name))
-    return [f"{p.name} {s.st_size} {s.st_mtime_ns}" for p in found for s in [p.stat()]]
+    return [whole] if whole.is_file() else sorted(whole.parent.glob(whole.name))
 
 
 def digest_of(registry: Path) -> str:
