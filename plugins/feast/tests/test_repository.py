@@ -1,0 +1,126 @@
+"""An existing Feast repository, made with Feast's own words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.errors import InvalidInput, NotFound, Unsupported
+from stackyard.testing.weather import START, WEATHER, plain, questions, weather
+from stackyard_feast.config import FeastConfig
+from stackyard_feast.feature_store import FeastFeatureStore
+
+YAML = """
+project: airports
+provider: local
+registry: data/registry.db
+online_store: {type: sqlite, path: data/online.db}
+offline_store: {type: duckdb}
+entity_key_serialization_version: 3
+"""
+VIEWS = """
+from datetime import timedelta
+from pathlib import Path
+
+from feast import Entity, FeatureView, Field, FileSource
+from feast.types import Float32, Int64, String
+from feast.value_type import ValueType
+
+airport = Entity(name="airport", join_keys=["origin"], value_type=ValueType.STRING)
+source = FileSource(
+    path=str(Path(__file__).parent / "data" / "weather.parquet"),
+    timestamp_field="time",
+    field_mapping={"temp": "degrees"},
+)
+weather = FeatureView(
+    name="weather",
+    entities=[airport],
+    ttl=timedelta(hours=3),
+    schema=[
+        Field(name="origin", dtype=String),
+        Field(name="degrees", dtype=Float32),
+        Field(name="rain", dtype=Int64),
+    ],
+    source=source,
+)
+everywhere = FeatureView(
+    name="everywhere", entities=[], schema=[Field(name="rain", dtype=Int64)], source=source
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a repository to which ``feast apply`` was said."""
+    folder = tmp_path_factory.mktemp("project")
+    repo = folder / "feature_repo"
+    (repo / "data").mkdir(parents=True)
+    (repo / "feature_store.yaml").write_text(YAML)
+    (repo / "views.py").write_text(VIEWS)
+    weather().to_parquet(repo / "data" / "weather.parquet", coerce_timestamps="us")
+    feast = Path(sys.executable).parent / "feast"
+    subprocess.run([feast, "apply"], cwd=repo, check=True, capture_output=True)
+    return folder
+
+
+def store(project: Path, repo: str = "feature_repo") -> Any:
+    """A component on the repository."""
+    context = Context(name="feature_store", project=project, state_dir=project / "state")
+    return FeastFeatureStore(FeastConfig(repo=repo), context)
+
+
+def test_it_is_described_and_joined(project: Path) -> None:
+    """Join keys, mapped columns and ttl are those of the repository."""
+    made = store(project)
+    assert made.state() is None
+    view = next(view for view in made.describe() if view.name == "weather")
+    assert (view.entity, set(view.features), view.ttl) == (("origin",), {"degrees", "rain"}, 10800)
+    asked = questions(["JFK", "LGA", "XXX", "JFK"], [3, 2, 3, 9])
+    joined = made.historical(asked, ["weather:rain", "weather:degrees"], timestamp="at")
+    assert plain(joined["degrees"]) == [3.0, 2.0, None, None]
+    assert plain(joined["rain"]) == [30, 20, None, None]
+    assert made.state() == store(project).state() is not None
+
+
+def test_it_is_materialized_and_asked_online(project: Path) -> None:
+    """With Feast's own online store."""
+    made = store(project)
+    made.materialize(START.replace(hour=5).to_pydatetime(), views=["weather"])
+    asked = questions(["LGA", "XXX", "JFK"], [0] * 3)[["origin"]]
+    assert plain(made.online(asked, ["weather:degrees"])["degrees"]) == [2.0, None, 3.0]
+
+
+def test_its_views_are_not_ours_to_change(project: Path) -> None:
+    made = store(project)
+    for call in (lambda: made.apply([WEATHER]), made.teardown, lambda: made.write("weather", None)):
+        with pytest.raises(Unsupported, match="materialize"):
+            call()
+
+
+def test_a_view_that_cannot_be_joined_says_why(project: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'everywhere'.*no entity"):
+        store(project).historical(questions(["JFK"], [3]), ["everywhere:rain"], timestamp="at")
+
+
+@pytest.mark.parametrize("offline", ["dask", "file"])
+def test_the_join_that_loses_rows_is_refused(tmp_path: Path, offline: str) -> None:
+    """Naming the file and what to change."""
+    repo = tmp_path / "feature_repo"
+    repo.mkdir()
+    (repo / "feature_store.yaml").write_text(YAML.replace("duckdb", offline))
+    made = store(tmp_path)
+    for call in (made.describe, lambda: made.online(questions(["A"], [1]), ["a:b"])):
+        with pytest.raises(InvalidInput, match=r"feature_store\.yaml.*type: duckdb"):
+            call()
+    (finding,) = made.check()
+    assert not finding.ok and "duckdb" in finding.what
+
+
+def test_a_repository_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"nowhere/feature_store\.yaml"):
+        store(tmp_path, "nowhere").describe()
