@@ -10,7 +10,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from stackyard.components.data_versioner import dataset_files
 from stackyard.errors import InvalidInput
 
 LINKS = ["reflink", "copy"]  # never a link through which a user's change reaches the cache
+PART, THREADS = 16, 4
 CONFIG = """[core]
     no_scm = true
     analytics = false
@@ -41,37 +43,33 @@ class Cache:
     def add(self, path: Path) -> tuple[str, int, int]:
         """Put a file or folder into the cache; return its id, bytes and number of files.
 
-        Each file appears whole, a folder's list last: a kill leaves nothing that is half.
+        Each file appears whole and is what its MD5 says, a folder's list comes last: a kill leaves
+        nothing that is half.
 
         Raises:
             InvalidInput: ``path`` cannot be kept, or was changed meanwhile.
         """
         from dvc_data.hashfile.build import IgnoreInCollectedDirError, build
 
-        before = dataset_files(path)
+        found = dataset_files(path)
         try:
             _, _, built = build(self.odb, str(path), self.odb.fs, "md5", dry_run=True)
-            if "" in before:
-                hashed = {"": str(built.hash_info.value)}
-            else:
-                hashed = {"/".join(key): str(info.value) for key, _, info in built}
-            wanted = self.damaged(hashed.values())
-            sources = {oid: path / part for part, oid in hashed.items() if oid in wanted}
-            self.discard(wanted)
-            self._put([str(p) for p in sources.values()], self.odb.fs, list(sources))
-            after = dataset_files(path)
         except IgnoreInCollectedDirError as exc:
             raise InvalidInput(f"{path} holds a .dvcignore, which DVC does not keep") from exc
         except FileNotFoundError as exc:
             raise InvalidInput(f"{exc.filename or path} went while it was committed") from exc
-        moved = {part for part in before | after if _changed(before.get(part), after.get(part))}
-        wrong = self.damaged({hashed[part] for part in moved & hashed.keys()}, read=True)
-        if wrong or before.keys() != hashed.keys():
-            self.discard(wrong)
+        version = str(built.hash_info.value)
+        hashed = {"": version}
+        if "" not in found:
+            hashed = {"/".join(key): str(info.value) for key, _, info in built}
+        wanted = self.damaged(hashed.values())
+        paths = {oid: str(path / part) for part, oid in hashed.items() if oid in wanted}
+        self.fetch(self.odb.fs, paths)
+        if found.keys() != hashed.keys() or self.damaged(wanted):
             raise InvalidInput(f"{path} was changed while it was committed. Commit it again")
-        if "" not in before:
-            self._put([built.path], built.fs, [built.oid])
-        return str(built.hash_info.value), sum(f.st_size for f in before.values()), len(before)
+        if "" not in found:
+            self.add_list(built.as_bytes(), version)
+        return version, sum(facts.st_size for facts in found.values()), len(found)
 
     def files(self, version: str) -> dict[str, str]:
         """The MD5 of each file of a version by its relative path; a single file is ``""``.
@@ -105,53 +103,88 @@ class Cache:
             for path, _, known in odb.state.get_many(list(found), odb.fs, found):
                 if known is not None and known.value == paths[path]:
                     del unknown[path]
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
             actual = dict(zip(unknown, pool.map(_md5, unknown), strict=True))
-        sound = [(path, HashInfo("md5", md5), found[path]) for path, md5 in actual.items()
-                 if md5 == paths[path]]  # fmt: skip
-        odb.state.save_many(sound, odb.fs)
-        wrong = {path for path, md5 in actual.items() if md5 != paths[path]}
+        wrong = {path for path, md5 in actual.items() if md5 != _content(paths[path])}
+        sound = actual.keys() - wrong
+        odb.state.save_many([(p, HashInfo("md5", paths[p]), found[p]) for p in sound], odb.fs)
         for path in wrong:  # neither we nor DVC trust it from now on
             with contextlib.suppress(OSError):  # another user's, in a shared cache
                 os.utime(path)
                 os.chmod(path, 0o644)
         return {paths[path] for path in wrong} | {paths[path] for path in paths.keys() - found}
 
-    def discard(self, oids: Iterable[str]) -> None:
-        """Remove files whose content is wrong."""
-        for oid in oids:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.odb.oid_to_path(oid))
-
     def write(self, files: Mapping[str, str], target: Path) -> None:
         """Make the files of a version at ``target``: copies, which a user may change."""
-        from dvc_objects.fs.generic import transfer
+        paths = {str(target / part): self.odb.oid_to_path(oid) for part, oid in files.items()}
+        for folder in {os.path.dirname(path) for path in paths}:
+            os.makedirs(folder, exist_ok=True)
+        _in_parts(lambda part: _copy(self.odb.fs, [paths[p] for p in part], part), list(paths))
 
-        paths = [target / part for part in files]
-        for folder in {path.parent for path in paths}:
-            folder.mkdir(parents=True, exist_ok=True)
-        sources = [self.odb.oid_to_path(oid) for oid in files.values()]
-        transfer(self.odb.fs, sources, self.odb.fs, list(map(str, paths)), links=list(LINKS))
+    def fetch(self, fs: Any, paths: Mapping[str, str]) -> None:
+        """Copy files from where they are in ``fs``, by their MD5; what is not that is left out."""
+        if not paths:
+            return
+        with self._scratch() as folder:
+
+            def bring(oids: list[str]) -> None:
+                made = [f"{folder}/{oid}" for oid in oids]
+                try:
+                    _copy(fs, [paths[oid] for oid in oids], made)
+                except FileNotFoundError:
+                    for oid in oids if len(oids) > 1 else ():  # the others are there
+                        bring([oid])
+                    return
+                hashed = zip(oids, made, strict=True)
+                self._keep({oid: path for oid, path in hashed if _md5(path) == _content(oid)})
+
+            _in_parts(bring, list(paths))
 
     def size(self, files: Mapping[str, str]) -> int:
         """Bytes of the files of a version."""
         return sum(os.path.getsize(self.odb.oid_to_path(oid)) for oid in files.values())
 
+    def send(self, oids: list[str], odb: Any) -> set[str]:
+        """Copy files to another database that does not have them; return those damaged here."""
+        wrong: set[str] = set()
+
+        def copy(part: list[str]) -> None:
+            sound = sorted({*part} - self.damaged(part, read=True))
+            wrong.update({*part} - {*sound})
+            paths = [self.odb.oid_to_path(oid) for oid in sound]
+            odb.add(paths, self.odb.fs, sound, hardlink=False, check_exists=False)
+
+        _in_parts(copy, oids)
+        return wrong
+
     def add_list(self, data: bytes, version: str) -> None:
         """Put the list of a folder's files, which are there already."""
-        from dvc_objects.fs.memory import MemoryFileSystem
-
-        fs, path = MemoryFileSystem(), f"memory://stackyard-{version}"
-        fs.pipe_file(path, data)
-        self._put([path], fs, [version])
-        fs.remove(path)
+        with self._scratch() as folder:
+            path = Path(folder, version)
+            path.write_bytes(data)
+            self._keep({version: str(path)})
 
     def remote(self) -> Any:
         """DVC's object database for a remote of the cache's own; it has none."""
         return None
 
-    def _put(self, sources: list[str], fs: Any, oids: list[str]) -> None:
-        self.odb.add(sources, fs, oids, hardlink=False, check_exists=False)
+    def _scratch(self) -> tempfile.TemporaryDirectory[str]:
+        root = Path(self.odb.path).parent
+        root.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".new-", dir=root)
+
+    def _keep(self, paths: Mapping[str, str]) -> None:
+        """Move files that are sound to their place."""
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        kept = []
+        for oid, path in paths.items():
+            place = self.odb.oid_to_path(oid)
+            self.odb.makedirs(os.path.dirname(place))
+            os.replace(path, place)
+            self.odb.protect(place)
+            kept.append((place, HashInfo("md5", oid), None))
+        self.odb.state.save_many(kept, self.odb.fs)
 
 
 @contextmanager
@@ -180,18 +213,34 @@ def own_cache(context: Context) -> Iterator[Cache]:
 
 def read_list(data: bytes, version: str) -> dict[str, str]:
     """The files of a folder's list; Damaged if it is not what its id says."""
-    if hashlib.md5(data, usedforsecurity=False).hexdigest() != version.removesuffix(".dir"):
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() != _content(version):
         raise Damaged(version)
     return {entry["relpath"]: entry["md5"] for entry in json.loads(data)}
 
 
-def _changed(before: os.stat_result | None, after: os.stat_result | None) -> bool:
-    if before is None or after is None:
-        return True
-    facts = ("st_mtime_ns", "st_size", "st_ino")
-    return any(getattr(before, fact) != getattr(after, fact) for fact in facts)
+def _content(oid: str) -> str:
+    """The MD5 of what is kept under ``oid``: DVC adds a suffix to that of a folder's list."""
+    return oid.removesuffix(".dir")
+
+
+def _copy(fs: Any, sources: list[str], targets: list[str]) -> None:
+    from dvc_objects.fs.generic import transfer
+    from dvc_objects.fs.local import LocalFileSystem
+
+    transfer(fs, sources, LocalFileSystem(), targets, links=list(LINKS))
+
+
+def _in_parts(call: Callable[[list[str]], None], items: list[str]) -> None:
+    """Call with some of the items at a time, in several threads."""
+    parts = [items[start : start + PART] for start in range(0, len(items), PART)]
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        for _ in pool.map(call, parts):
+            pass
 
 
 def _md5(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except FileNotFoundError:  # removed since it was found
+        return ""

@@ -6,7 +6,6 @@ a version keeps its time and can be found by its name.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import threading
@@ -60,20 +59,16 @@ class Remote:
         self._context = context
 
     def push(self, cache: Cache, version: DataVersion, files: Mapping[str, str]) -> set[str]:
-        """Copy what is not there; return files that are damaged here, in which case nothing is."""
+        """Copy what is not there; return files that are damaged here, which are not copied."""
+        wanted = {*files.values(), version.id}
         with _answering(self.url, self._context):
             noted = self._noted(version.name, version.id)
-            there = set(self.odb.oids_exist([*{*files.values(), version.id}]))
-            missing = {*files.values(), version.id} - there
-            new = sorted(missing - {version.id} if version.id.endswith(".dir") else missing)
-        wrong = cache.damaged(new, read=True)
-        if wrong:
-            return wrong
-        with _answering(self.url, self._context):
-            for oids in (new, [version.id] if version.id in missing - set(new) else []):
-                if oids:  # a folder's list last: where it is, all is
-                    paths = [cache.odb.oid_to_path(oid) for oid in oids]
-                    self.odb.add(paths, cache.odb.fs, oids, hardlink=False, check_exists=False)
+            new = wanted - set(self.odb.oids_exist(list(wanted)))
+            wrong = cache.send(sorted(new & {*files.values()}), self.odb)
+            if wrong:
+                return wrong
+            if version.id in new - {*files.values()}:  # a folder's list last: where it is, all is
+                cache.send([version.id], self.odb)
             if noted is None:
                 data, path = to_text(version).encode(), self._note(version.name, version.id)
                 self.fs.makedirs(self.fs.parent(path))
@@ -94,13 +89,7 @@ class Remote:
                 listed = self._listed(name, version)
                 files = read_list(listed, version)
             wanted = cache.damaged(files.values())
-            cache.discard(wanted)
-            paths = {oid: self.odb.oid_to_path(oid) for oid in wanted}
-            if paths:
-                with contextlib.suppress(FileNotFoundError):  # told below, all of them
-                    cache.odb.add(
-                        [*paths.values()], self.fs, [*paths], check_exists=False, verify=True
-                    )
+            cache.fetch(self.fs, {oid: self.odb.oid_to_path(oid) for oid in wanted})
         gone = cache.damaged(wanted)
         if gone:
             if gone == set(files.values()) and listed is None and noted is None:
