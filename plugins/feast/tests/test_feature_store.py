@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore
+from stackyard.skew import skew
 from stackyard.testing import FeatureStoreContract
+from stackyard.testing.weather import WEATHER, questions, weather
 from stackyard_feast.config import FeastConfig
 from stackyard_feast.feature_store import FeastFeatureStore
 
@@ -14,3 +19,19 @@ class TestFeast(FeatureStoreContract):
 
     def connect(self, context: Context) -> FeatureStore:
         return FeastFeatureStore(FeastConfig(), context)
+
+
+def test_served_as_trained(tmp_path: Path) -> None:
+    """What was written after the last materialization is told, and gone after the next."""
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
+    store.apply([WEATHER])
+    store.write("weather", weather())
+    store.materialize(datetime(2013, 1, 1, 4, tzinfo=UTC))
+    store.write("weather", weather().assign(temp=[7.0, 8.0, 9.0]))
+    features = ["weather:temp", "weather:rain"]
+    joined = store.historical(questions(["JFK", "LGA", "XXX"], [3, 2, 4]), features, timestamp="at")
+    temp, rain = skew(store, joined, features, timestamp="at").features
+    assert (temp.compared, temp.equal, temp.largest) == (3, 1, 7.0)
+    assert (rain.compared, rain.equal) == (3, 3)
+    store.materialize(datetime(2013, 1, 1, 4, tzinfo=UTC))
+    assert skew(store, joined, features, timestamp="at").ok
