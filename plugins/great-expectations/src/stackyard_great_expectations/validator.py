@@ -41,6 +41,25 @@ class GreatExpectationsValidator(Validator):
         self.note(report)
         return report
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """It proposes suites."""
+        return frozenset({"profile", "learn"})
+
+    def profile(self, frame: pd.DataFrame, name: str) -> Suite:
+        """Propose a suite that ``frame`` passes."""
+        from stackyard_great_expectations.proposing import propose
+
+        return propose(frame, name)
+
+    def learn(
+        self, history: Iterable[pd.DataFrame], name: str, *, false_alarms: float = 0.01
+    ) -> Suite:
+        """Propose bounds from the frames of earlier runs; see ``bounds`` for the method."""
+        from stackyard_great_expectations.learning import learn
+
+        return learn(history, name, false_alarms)
+
     def expectations(self) -> Sequence[str]:
         """Types of the expectations that a suite may use."""
         with quiet():

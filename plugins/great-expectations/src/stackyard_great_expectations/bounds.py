@@ -1,0 +1,46 @@
+"""Prediction intervals: where the figure of the next run lies, given those of earlier ones.
+
+If the figures of K runs and the next one are independent draws of one normal distribution, the
+next one lies with probability ``1 - rate`` within ``mean ± t * sd * sqrt(1 + 1/K)``, ``t`` being
+the ``1 - rate/2`` quantile of Student's t with K - 1 degrees of freedom (Hahn and Meeker,
+Statistical Intervals, 1991, section 4.7). Counts are taken as logarithms and shares as
+``asin(sqrt(share))``, on which their scatter is close to normal and does not depend on their size
+(Anscombe, Biometrika 35, 1948). The standard deviation is never taken as less than what counting
+rows alone makes: a column in which no null was ever seen may have a few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def interval(figures: Sequence[float], error: float, rate: float) -> tuple[float, float]:
+    """Both bounds; ``error`` is the least standard deviation, ``rate`` that of false alarms."""
+    middle, reach = _middle(figures, error, rate / 2)
+    return middle - reach, middle + reach
+
+
+def count(counts: Sequence[int], rate: float) -> tuple[int, int]:
+    """Bounds of a count, on the logarithmic scale."""
+    error = math.sqrt(1 / min(counts))
+    low, high = interval([math.log(n) for n in counts], error, rate)
+    return math.floor(math.exp(low)), math.ceil(math.exp(min(high, 40)))
+
+
+def share(parts: Sequence[int], totals: Sequence[int], rate: float) -> float:
+    """The upper bound of a share: the next one is larger with probability ``rate``."""
+    scaled = [math.asin(math.sqrt(p / n)) for p, n in zip(parts, totals, strict=True)]
+    middle, reach = _middle(scaled, 1 / math.sqrt(4 * min(totals)), rate)
+    return math.sin(min(middle + reach, math.pi / 2)) ** 2
+
+
+def _middle(figures: Sequence[float], error: float, tail: float) -> tuple[float, float]:
+    """The mean, and how far the next figure is from it with probability ``tail`` on one side."""
+    import numpy as np
+    from scipy.stats import t
+
+    number = len(figures)
+    deviation = max(float(np.std(figures, ddof=1)), error)
+    reach = float(t.isf(tail, number - 1)) * deviation * math.sqrt(1 + 1 / number)
+    return float(np.mean(figures)), reach
