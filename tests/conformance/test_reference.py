@@ -9,6 +9,7 @@ import pytest
 
 from stackyard.testing import (
     DataVersionerContract,
+    FeatureStoreContract,
     RegistryContract,
     TrackerContract,
     ValidatorContract,
@@ -23,6 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
         ("tracker.md", TrackerContract),
         ("registry.md", RegistryContract),
         ("data-versioner.md", DataVersionerContract),
+        ("feature-store.md", FeatureStoreContract),
         ("validator.md", ValidatorContract),
     ],
 )

@@ -81,7 +81,7 @@ def test_check_says_what_is_missing(tmp_path: Path) -> None:
     from stackyard_feast.feature_store import FeastFeatureStore
 
     store = FeastFeatureStore(FeastConfig(path="f"), Context(project=tmp_path))
-    assert [(f.ok, f.what) for f in store.check()] == [(True, f"0 views in {tmp_path / 'f'}")]
+    assert [(f.ok, f.what) for f in store.check()] == [(True, f"{tmp_path / 'f'}: no view")]
     assert not list(tmp_path.iterdir())
     store.apply([WEATHER])
     assert [f.ok for f in store.check()] == [True]

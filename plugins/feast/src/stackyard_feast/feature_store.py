@@ -148,7 +148,7 @@ class FeastFeatureStore(FeatureStore):
         return blake3.blake3(json.dumps(said).encode()).hexdigest()
 
     def check(self) -> Sequence[Finding]:
-        """Whether the registry can be read, how many views it has, and whose files are missing."""
+        """Whether the registry can be read, which views it has, and whose files are missing."""
         try:
             known = self._registry.views()
         except ComponentError as exc:
@@ -156,7 +156,7 @@ class FeastFeatureStore(FeatureStore):
         lost = [view for view in known.values() if view.source and not files(view)]
         where = self._registry.repo or self._registry.folder
         return (
-            Finding(True, f"{len(known)} views in {where}"),
+            Finding(True, f"{where}: {', '.join(known) or 'no view'}"),
             *(
                 Finding(
                     False, f"view {view.name!r}: there is no file {view.source}", "apply it again"
