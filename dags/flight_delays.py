@@ -1,15 +1,20 @@
 """Will a flight arrive more than 15 minutes late? Flights that left New York City in 2013.
 
-Only what is known before departure is used: carrier, route, distance, weekday and scheduled time.
+Only what is known before departure is used: the timetable, and the weather at the start of the hour
+in which a flight is due to leave. The pipeline ``flight_features`` brings the weather.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from stackyard import (
+    DataVersion,
+    DataVersioner,
+    FeatureStore,
     ModelVersion,
     Period,
     Registry,
@@ -17,7 +22,9 @@ from stackyard import (
     from_stack,
     package_model,
     pipeline,
+    read_suite,
     step,
+    validate,
 )
 
 if TYPE_CHECKING:
@@ -25,8 +32,10 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 LATE = 15  # minutes
-NUMBERS = ["hour", "minute", "weekday", "distance"]
+WEATHER = ["temp", "humid", "wind_speed", "precip", "pressure", "visib"]
+NUMBERS = ["hour", "minute", "weekday", "distance", *WEATHER]
 CATEGORIES = ["carrier", "origin", "dest"]
+SUITE = Path(__file__).with_name("flights.suite.yaml")
 
 
 class Split(NamedTuple):
@@ -56,22 +65,40 @@ def load(period: Period) -> pd.DataFrame:
     day = pd.to_datetime(flights[["year", "month", "day"]])
     local = period.astimezone("America/New_York")
     start, end = local.start.replace(tzinfo=None), local.end.replace(tzinfo=None)
-    return flights[(day >= start) & (day < end)].reset_index(drop=True)
+    found = flights[(day >= start) & (day < end)].reset_index(drop=True)
+    if found.empty:
+        raise ValueError(f"no flights in {period}: they are of 2013. Try: --param period=2013-01")
+    return found
+
+
+@step(effect=True)
+def keep(
+    flights: pd.DataFrame,
+    period: Period,
+    *,
+    versions: DataVersioner = from_stack(),
+    archive: DataVersioner | None = from_stack("archive"),
+) -> DataVersion:
+    """Make the flights as they came a version, also in the archive if the stack has one."""
+    days = period.astimezone("America/New_York")
+    name = f"flights-{days.start:%Y-%m-%d}_{days.end:%Y-%m-%d}"
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "flights.csv"
+        flights.to_csv(file, index=False, lineterminator="\n")
+        if archive is not None:
+            kept = archive.commit(file, name)
+            archive.push(name, kept.id)
+        return versions.commit(file, name)
 
 
 @step
-def check(flights: pd.DataFrame) -> pd.DataFrame:
-    """Pass the flights on if they can be learned from; refuse them with the reason if not."""
-    if len(flights) < 1000:
-        raise ValueError(f"{len(flights)} flights are too few to learn from: is the period right?")
-    needed = ["arr_delay", "sched_dep_time", "carrier", "origin", "dest", "distance"]
-    absent = [name for name in needed if name not in flights]
-    if absent:
-        raise ValueError(f"columns are missing: {', '.join(absent)}")
-    unknown = flights["arr_delay"].isna().mean()
-    if unknown > 0.2:
-        raise ValueError(f"{unknown:.0%} of the flights have no arrival delay")
-    return flights
+def join_weather(flights: pd.DataFrame, *, features: FeatureStore = from_stack()) -> pd.DataFrame:
+    """Add the weather at the airport as it was known when the hour of departure began."""
+    import pandas as pd
+
+    hour = pd.to_datetime(flights["time_hour"], utc=True)
+    wanted = [f"weather:{name}" for name in WEATHER]
+    return features.historical(flights.assign(time_hour=hour), wanted, timestamp="time_hour")
 
 
 @step
@@ -96,7 +123,7 @@ def features(parts: Split) -> Features:
 
 
 def known_before(flights: pd.DataFrame) -> pd.DataFrame:
-    """The columns that a timetable gives, and whether the flight was late."""
+    """The columns that timetable and weather give, and whether the flight was late."""
     import pandas as pd
 
     day = pd.to_datetime(flights[["year", "month", "day"]])
@@ -109,7 +136,7 @@ def known_before(flights: pd.DataFrame) -> pd.DataFrame:
         }
     )
     late = (flights["arr_delay"] > LATE).rename("late")
-    return pd.concat([numbers, flights[CATEGORIES], late], axis=1)
+    return pd.concat([numbers, flights[WEATHER + CATEGORIES], late], axis=1)
 
 
 @step(resources={"cpu": 2})
@@ -122,7 +149,10 @@ def train(rows: pd.DataFrame, depth: int = 6, *, tracker: Tracker = from_stack()
 
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     columns = ColumnTransformer([("codes", codes, CATEGORIES), ("numbers", "passthrough", NUMBERS)])
-    trees = HistGradientBoostingClassifier(max_depth=depth, max_iter=150, random_state=0)
+    # Large leaves and small steps: a month has few days, and all flights of an hour share weather.
+    trees = HistGradientBoostingClassifier(
+        max_depth=depth, max_iter=60, learning_rate=0.05, min_samples_leaf=300, random_state=0
+    )
     model = make_pipeline(columns, trees)
     model.fit(rows[NUMBERS + CATEGORIES], rows["late"])
     tracker.log_params({"max_depth": depth, "rows": len(rows)})
@@ -166,7 +196,10 @@ def register(
 @pipeline(schedule="@monthly", start="2013-01-01", timezone="America/New_York")
 def flight_delays(period: Period = Period.scheduled(), depth: int = 6) -> None:
     """Learn from one month of flights which ones arrive late."""
-    ready = features(split(check(load(period))))
+    flights = load(period)
+    keep(flights, period)
+    sound = validate(flights, read_suite(SUITE))
+    ready = features(split(join_weather(sound)))
     model = train(ready.train, depth)
     metrics = evaluate(model, ready.test, ready.train)
     register(model, ready.train, metrics, "flight_delays")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stackyard.components.data_versioner import DataVersion as DataVersion
     from stackyard.components.data_versioner import DataVersioner as DataVersioner
     from stackyard.components.feature_store import FeatureStore as FeatureStore
+    from stackyard.components.feature_view import ViewDefinition as ViewDefinition
     from stackyard.components.monitor import Monitor as Monitor
     from stackyard.components.orchestrator import Orchestrator as Orchestrator
     from stackyard.components.registry import ModelPackage as ModelPackage
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stackyard.components.tracker import Tracker as Tracker
     from stackyard.components.validator import Validator as Validator
     from stackyard.errors import StackyardError as StackyardError
+    from stackyard.features import read_views as read_views
     from stackyard.graph import Graph as Graph
     from stackyard.hookspecs import hookimpl as hookimpl
     from stackyard.models import load_model as load_model
@@ -53,6 +55,7 @@ _HOMES = {
     "Secret": "stackyard.components.base",
     "Server": "stackyard.components.server",
     "StackyardError": "stackyard.errors",
+    "ViewDefinition": "stackyard.components.feature_view",
     "Tracker": "stackyard.components.tracker",
     "Validator": "stackyard.components.validator",
     "from_stack": "stackyard.pipeline",
@@ -62,6 +65,7 @@ _HOMES = {
     "package_model": "stackyard.models",
     "pipeline": "stackyard.pipeline",
     "read_suite": "stackyard.suites",
+    "read_views": "stackyard.features",
     "step": "stackyard.pipeline",
     "validate": "stackyard.validation",
 }
@@ -84,6 +88,7 @@ __all__ = [
     "StackyardError",
     "Tracker",
     "Validator",
+    "ViewDefinition",
     "from_stack",
     "hookimpl",
     "load_model",
@@ -91,6 +96,7 @@ __all__ = [
     "package_model",
     "pipeline",
     "read_suite",
+    "read_views",
     "step",
     "validate",
 ]

@@ -37,23 +37,31 @@ def demo(folder: Path, *options: str) -> str:
 
 def test_the_pipeline_uses_nothing_that_pandas_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "dags"))
-    known_before = importlib.import_module("flight_delays").known_before
+    pipeline = importlib.import_module("flight_delays")
+    del sys.modules["flight_delays"]  # a test of a project has one of its own
     days = pd.DataFrame({"year": 2013, "month": 1, "day": [6, 7], "sched_dep_time": 1730})
     flights = days.assign(distance=100, arr_delay=0.0, carrier="UA", origin="EWR", dest="BOS")
+    flights = flights.assign(**dict.fromkeys(pipeline.WEATHER, 1.0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        known = known_before(flights)
+        known = pipeline.known_before(flights)
     assert known["weekday"].tolist() == [6, 0]  # a Sunday, a Monday
 
 
 def test_the_demo_without_airflow(tmp_path: Path) -> None:
     said = demo(tmp_path / "shown", "--no-airflow")
-    first, second, *_ = re.findall(r"^\d/3 .*?(?=^\d/3|\Z)", said, re.MULTILINE | re.DOTALL)
-    for step in ("load", "check", "split", "features", "train", "evaluate"):
+    weather, first, second, *_ = re.findall(
+        r"^\d/4 .*?(?=^\d/4|\Z)", said, re.MULTILINE | re.DOTALL
+    )
+    for step in ("observe", "validate", "publish", "refresh"):
+        assert re.search(rf"^{step} +succeeded", weather, re.MULTILINE)
+    for step in ("load", "validate", "join_weather", "split", "features", "train", "evaluate"):
         assert re.search(rf"^{step} +succeeded", first, re.MULTILINE)
         assert re.search(rf"^{step} +cached +nothing it depends on changed", second, re.MULTILINE)
-    assert re.search("^register +succeeded .* so it runs in every run", second, re.MULTILINE)
-    assert (tmp_path / "shown/dags/generated/dev/flight_delays.py").is_file()
+    for step in ("keep", "register"):
+        assert re.search(f"^{step} +succeeded .* so it runs in every run", second, re.MULTILINE)
+    for name in ("flight_delays", "flight_features"):
+        assert (tmp_path / f"shown/dags/generated/dev/{name}.py").is_file()
     again = demo(tmp_path / "shown", "--no-airflow")  # in the folder that is there
     assert not re.search("^train +succeeded", again, re.MULTILINE)
 

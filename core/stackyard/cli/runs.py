@@ -20,6 +20,7 @@ from stackyard.errors import StoreError, UsageError, suggest
 from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from stackyard.evidence import Evidence
     from stackyard.project import Project
     from stackyard.report import RunReport
     from stackyard.store.records import RunRecord
@@ -217,7 +218,7 @@ def _tell(report: RunReport) -> None:
     output.table(rows, headers, drop=("outputs", "attempt"))
     if report.evidence:
         output.show()
-        rows = [(e.kind, e.name, e.value, e.step, e.text) for e in report.evidence]
+        rows = [(e.kind, e.name, _short(e), e.step, e.text) for e in report.evidence]
         output.table(rows, ("rests on", "name", "version or outcome", "step", ""))
     for step in report.steps:
         if step.status == "failed" and step.last is not None:
@@ -227,6 +228,11 @@ def _tell(report: RunReport) -> None:
             for line in lines:
                 output.show(f"    {output.plain(line)}")
     output.say(f"\na page of it: stackyard runs show {run.run_id} --html")
+
+
+def _short(one: Evidence) -> str:
+    """A data version as ``stackyard data`` takes it; the beginning of a definition's digest."""
+    return one.value[:16] if one.kind == "features" else one.value
 
 
 def _diff(project: Project, store: Store, args: argparse.Namespace) -> int:

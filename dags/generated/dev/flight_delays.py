@@ -14,11 +14,11 @@ DOC = """\
 Learn from one month of flights which ones arrive late.
 
 Pipeline `flight_delays` for stack `dev`, compiled from graph
-`86587054b56601dd8d5fa4d03b1503133e1ae486a1b75cdcb82b5a74a2615f09`.
+`1d47380ac1daad31a4c66cecea2d3175f86ebfa39890f732ae0c22fbb1fd3c4b`.
 """
 
 # The pipeline as it was compiled. The first step of a run refuses to run another one.
-GRAPH = "86587054b56601dd8d5fa4d03b1503133e1ae486a1b75cdcb82b5a74a2615f09"
+GRAPH = "1d47380ac1daad31a4c66cecea2d3175f86ebfa39890f732ae0c22fbb1fd3c4b"
 
 # What every task is told, as environment variables. A step finds the pipeline's code,
 # its stack's components and the store from there; Airflow needs none of them.
@@ -94,18 +94,32 @@ with DAG(
         retry_delay=timedelta(seconds=1),
     )
 
-    check = BashOperator(
-        task_id="check",
-        doc_md="Pass the flights on if they can be learned from; refuse them with the…",
-        bash_command=command("check"),
+    keep = BashOperator(
+        task_id="keep",
+        doc_md="Make the flights as they came a version, also in the archive if the s…",
+        bash_command=command("keep"),
         env={**RUN_ENV, "STACKYARD_INPUTS": inputs("load")},
+    )
+
+    validate = BashOperator(
+        task_id="validate",
+        doc_md="Check ``frame`` against ``suite`` and pass it on; prints what does no…",
+        bash_command=command("validate"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("load")},
+    )
+
+    join_weather = BashOperator(
+        task_id="join_weather",
+        doc_md="Add the weather at the airport as it was known when the hour of depar…",
+        bash_command=command("join_weather"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("validate")},
     )
 
     split = BashOperator(
         task_id="split",
         doc_md="Cut by day, so that a model is judged by days that it has not seen.",
         bash_command=command("split"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("check")},
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("join_weather")},
     )
 
     features = BashOperator(
@@ -147,13 +161,25 @@ with DAG(
         retry_delay=timedelta(seconds=10),
     ).as_teardown()
 
-    load >> check
-    check >> split
+    load >> keep
+    load >> validate
+    validate >> join_weather
+    join_weather >> split
     split >> features
     features >> train
     [train, features] >> evaluate
     [train, features, evaluate] >> register
-    [load, check, split, features, train, evaluate, register] >> stackyard_finish
+    [
+        load,
+        keep,
+        validate,
+        join_weather,
+        split,
+        features,
+        train,
+        evaluate,
+        register,
+    ] >> stackyard_finish
 
 if __name__ == "__main__":
     dag.test()

