@@ -21,6 +21,7 @@ def test_every_command_of_the_design_is_there() -> None:
         "init", "demo", "run", "compile", "publish", "stack list", "stack show", "stack check",
         "stack diff", "stack use", "stack schema", "stack up", "stack down", "plugin list",
         "plugin show", "runs list", "runs show", "runs diff", "runs verify", "runs gc",
-        "artifact show", "artifact get", "doctor",
+        "artifact show", "artifact get", "data list", "data diff", "data checkout", "data push",
+        "data pull", "data verify", "doctor",
     ]:  # fmt: skip
         assert f"# stackyard {command}\n" in text, command

@@ -85,7 +85,7 @@ class DvcDataVersioner(DataVersioner):
         self._check_remote()
         check_dataset_name(name)
         if ID.fullmatch(version) is None:
-            raise NotFound(f"{version!r} is no id of a version: 32 hexadecimal digits, or '.dir'")
+            self._log.get(name, version)  # which says what there is
         with self._cache() as cache:
             return self._log.put(self._remote(cache).pull(cache, name, version))
 

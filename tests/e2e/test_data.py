@@ -1,0 +1,176 @@
+"""``stackyard data``: the data of a run comes back with one command, here and elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Place
+
+STACK = """
+    components:
+      orchestrator: {flavor: local}
+      data_versioner: {flavor: dvc, remote: ../remote}
+      data_versioner.raw: {flavor: dvc}
+"""
+PIPELINE = """
+    from pathlib import Path
+    from stackyard import DataVersion, DataVersioner, from_stack, pipeline, step
+
+    @step
+    def load(hours: str, *, data: DataVersioner = from_stack()) -> DataVersion:
+        folder = Path("data")
+        (folder / "by hour").mkdir(parents=True, exist_ok=True)
+        (folder / "flights.csv").write_text(hours)
+        (folder / "by hour" / f"{hours}.csv").write_text(hours)
+        return data.commit(folder, "flights")
+
+    @step
+    def count(version: DataVersion, *, raw: DataVersioner = from_stack("raw")) -> int:
+        Path("raw.csv").write_text("raw")
+        return raw.commit(Path("raw.csv"), "codes").files
+
+    @pipeline
+    def versioned(hours: str = "1"):
+        count(load(hours))
+"""
+
+
+@pytest.fixture
+def versioned(place: Place) -> Place:
+    """A project whose pipeline commits a folder, and a file with another data versioner."""
+    place.write("stacks/local.yaml", STACK)
+    place.write("dags/versioned.py", PIPELINE)
+    return place
+
+
+def ids(place: Place, *words: str) -> list[str]:
+    return [v["id"] for v in place.json("data", "list", *words)["versions"]]
+
+
+def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
+    """Of an old run, by one command; all that it had, from each component."""
+    first = versioned.json("run", "versioned")["run_id"]
+    versioned.json("run", "versioned", "--param", "hours=2")
+    out = versioned.run("data", "checkout", "--run", first, "--to", "old").stdout
+    assert (versioned.root / "old/flights/flights.csv").read_text() == "1"
+    assert (versioned.root / "old/codes").read_text() == "raw"
+    assert str(versioned.root / "old/flights") in out
+    shown = versioned.run("runs", "show", first).stdout
+    assert ids(versioned)[1] in shown
+    done = versioned.run("data", "checkout", "--run", first, "--to", "old", check=False)
+    assert (done.returncode, "nothing was written" in done.stderr) == (1, True)
+    (versioned.root / "old/flights/extra").write_text("x")
+    versioned.run("data", "checkout", "--run", first, "--to", "old", "--overwrite")
+    assert not (versioned.root / "old/flights/extra").exists()
+    document = versioned.json("data", "checkout", "--run", "latest")
+    folder = versioned.root / ".stackyard/data" / document["run_id"]
+    assert [Path(v["path"]) for v in document["versions"]] == [folder / "codes", folder / "flights"]
+    assert (folder / "flights/flights.csv").read_text() == "2"
+
+
+def test_versions_are_listed_and_compared(versioned: Place) -> None:
+    """Ids may be cut short; the newest is meant where none is given."""
+    assert "no version is known" in versioned.run("data", "list").stderr
+    for hours in ("1", "2"):
+        versioned.run("run", "versioned", "--param", f"hours={hours}")
+    new, old = ids(versioned, "flights")
+    assert ids(versioned, "--component", "data_versioner.raw") != [new, old]
+    lines = versioned.run("data", "list").stdout.splitlines()
+    assert lines[0].split() == ["dataset", "version", "files", "size", "committed"]
+    assert [line.split()[1] for line in lines[1:]] == [new, old]
+    found = versioned.json("data", "diff", "flights", old[:8], new[:8])
+    assert (found["added"], found["changed"], found["removed"]) == (
+        ["by hour/2.csv"], ["flights.csv"], [],
+    )  # fmt: skip
+    text = versioned.run("data", "diff", "flights", old[:8], new[:8]).stdout
+    assert "added    by hour/2.csv\nchanged  flights.csv" in text
+    assert "no file is different" in versioned.run("data", "diff", "flights", old, old).stderr
+    versioned.run("data", "checkout", "flights", "--to", "newest")
+    assert (versioned.root / "newest/flights.csv").read_text() == "2"
+    versioned.run("data", "checkout", f"flights@{old[:6]}", "--to", "older")
+    assert (versioned.root / "older/flights.csv").read_text() == "1"
+
+
+def test_what_is_pushed_is_checked_out_elsewhere(versioned: Place, tmp_path: Path) -> None:
+    """A clone of the project with the same store and remote; by run, and by id."""
+    shared = STACK.replace("raw: {flavor: dvc}", "raw: {flavor: dvc, remote: ../raw}")
+    versioned.write("stacks/local.yaml", shared)
+    run = versioned.json("run", "versioned")["run_id"]
+    (version,) = ids(versioned, "flights")
+    pushed = versioned.json("data", "push", "--run", run)["pushed"]
+    assert [v["name"] for v in pushed] == ["codes", "flights"]
+    other = Place(tmp_path / "elsewhere")
+    shutil.copytree(versioned.root, other.root)
+    shutil.rmtree(other.root / ".stackyard" / "state")
+    done = other.run("data", "checkout", "--run", run, "--to", "out")
+    assert "pulling it" in done.stderr
+    assert (other.root / "out/flights/flights.csv").read_text() == "1"
+    shutil.rmtree(other.root / ".stackyard" / "state")
+    missing = other.run("data", "pull", "flights", check=False)
+    assert (missing.returncode, "flights@ID" in missing.stderr) == (1, True)
+    assert other.json("data", "pull", f"flights@{version}") == {
+        "pulled": [{"name": "flights", "id": version}]
+    }
+    assert ids(other) == [version]
+    assert "pushed" in other.run("data", "push", "flights").stdout
+
+
+def test_damage_is_told(versioned: Place) -> None:
+    """Verifying says what to type; that repairs it."""
+    versioned.run("run", "versioned")
+    versioned.run("data", "push", "flights")
+    (version,) = ids(versioned)
+    assert "1 version: all files are sound" in versioned.run("data", "verify").stderr
+    for path in (versioned.root / ".stackyard/state/data_versioner/.dvc/cache").rglob("*"):
+        if path.is_file() and path.suffix != ".dir":
+            path.unlink()
+    done = versioned.run("data", "verify", "flights", check=False)
+    assert done.returncode == 1
+    assert f"flights@{version}: damaged or gone: by hour/1.csv\n" in done.stdout
+    assert f"stackyard data pull flights@{version}" in done.stderr
+    document = versioned.json("data", "verify", check=False)
+    assert (document["ok"], document["versions"][0]["damaged"]) == (
+        False, ["by hour/1.csv", "flights.csv"],
+    )  # fmt: skip
+    versioned.run("data", "pull", f"flights@{version}")
+    versioned.run("data", "verify")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("checkout", 2, "name a version, NAME[@ID], or --run RUN"),
+        ("checkout flights --run latest", 2, "name a version, NAME[@ID], or --run RUN"),
+        ("checkout flights", 2, "say where: --to PATH"),
+        ("checkout fligths --to x", 1, "Did you mean 'flights'?"),
+        ("checkout flights@0000 --to x", 1, "Versions: "),
+        ("list fligths", 2, "Did you mean 'flights'?"),
+        ("list --component tracker", 2, "is no data versioner. Write data_versioner.NAME"),
+        ("list --component data_versioner.row", 2, "has no data_versioner.row"),
+        ("push codes --component data_versioner.raw", 1, "there is no remote. Add one"),
+        ("list --stack bare", 2, "has no data_versioner. It has: orchestrator. Add:"),
+        ("checkout --run latest --component data_versioner.row --to x", 2, "had no data of"),
+    ],
+)
+def test_what_cannot_be_done(filled: Path, words: str, code: int, told: str) -> None:
+    """One line that says what to type."""
+    done = Place(filled).run("data", *words.split(), check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert told in done.stderr.splitlines()[-1]
+    failed = Place(filled).run("data", *words.split(), "--json", check=False)
+    assert told in json.loads(failed.stdout)["error"]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a run, and a stack without data versioner."""
+    made = Place(tmp_path_factory.mktemp("filled") / "project")
+    made.write("stacks/local.yaml", STACK)
+    made.write("stacks/bare.yaml", "components:\n  orchestrator: {flavor: local}\n")
+    made.write("dags/versioned.py", PIPELINE)
+    made.run("run", "versioned")
+    return made.root
