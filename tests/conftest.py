@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -49,3 +50,17 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     opener.open(bucket, timeout=30).close()
     return f"s3://stackyard-tests/{secrets.token_hex(6)}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together the tests of one plugin, which share servers, and else those of one file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folders = nodeid.partition("::")[0].split("/")
+            return "/".join(folders[:2] if folders[0] == "plugins" else folders)
+
+    config.option.loadscopereorder = False  # the slow ones are not those with the most tests
+    return Scheduling(config, log)
