@@ -32,6 +32,7 @@ COMMANDS = {
     "plugin": "list and show plugins",
     "runs": "list, show, compare, verify and clean up runs",
     "artifact": "look at and fetch what a run made",
+    "validate": "propose suites for review, check a table against one",
     "data": "list, compare, check out, push and pull versions of data",
     "doctor": "what is installed, reachable, misconfigured, and the fix",
 }

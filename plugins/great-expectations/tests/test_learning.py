@@ -159,7 +159,7 @@ def test_it_says_where_bounds_come_from(months: list[pd.DataFrame]) -> None:
     rows = notes["expect_table_row_count_to_be_between", ""]
     assert "4 runs: rows mean 27279.8" in rows
     assert "1 %, split over" in rows
-    assert "4 runs cannot bound a figure's alarms below 20 %" in rows
+    assert "4 runs cannot bound the alarms of a figure below 20 %" in rows
     assert "% null mean" in notes["expect_column_values_to_not_be_null", "dep_delay"]
     assert "16 levels" in notes["expect_column_values_to_be_in_set", "carrier"]
 

@@ -63,8 +63,8 @@ def _rows(runs: Sequence[Figures], false_alarms: float, bounded: int) -> Expecta
     note = (
         f"{_spread('rows', counts)}. All bounds of this suite: a sound run fails any with "
         f"probability {_percent(false_alarms)} %, split over {bounded} figures, if figures "
-        f"scatter normally (Student's t); without that, {len(runs)} runs cannot bound a figure's alarms below "
-        f"{best:.2g} %"
+        f"scatter normally (Student's t); without that, {len(runs)} runs cannot bound the alarms "
+        f"of a figure below {best:.2g} %"
     )
     kwargs = {"min_value": low, "max_value": high}
     return Expectation("expect_table_row_count_to_be_between", kwargs, notes=note)
