@@ -31,7 +31,8 @@ README = ROOT / "README.md"
 TUTORIAL = DOCS / "tutorial" / "first-pipeline.md"
 S3 = DOCS / "how-to" / "store-on-s3.md"
 NOTEBOOK = DOCS / "how-to" / "use-in-a-notebook.md"
-HOW_TO = sorted(set((DOCS / "how-to").glob("*.md")) - {S3, NOTEBOOK})
+REPLACE = DOCS / "how-to" / "replace-a-tool.md"
+HOW_TO = sorted(set((DOCS / "how-to").glob("*.md")) - {S3, NOTEBOOK, REPLACE})
 
 
 def follow(path: Path, reader: Reader, *, slow: bool) -> None:
@@ -110,6 +111,20 @@ def test_the_page_about_s3(reader: Reader, s3_url: str) -> None:
     reader.env = {name: os.environ[name] for name in names}
     reader.swaps["s3://acme-ml/stackyard"] = s3_url
     follow(S3, reader, slow=False)
+
+
+def test_the_page_about_replacing_a_tool(reader: Reader) -> None:
+    """Its plugin is on the path as if it had been installed."""
+    source = reader.cwd / "acme" / "src"
+    installed = source / "acme_features-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: acme-features\nVersion: 1.0\n"
+    )
+    points = "[stackyard.plugins]\nacme-features = acme_features.plugin\n"
+    (installed / "entry_points.txt").write_text(points)
+    reader.env = {"PYTHONPATH": str(source)}
+    follow(REPLACE, reader, slow=False)
 
 
 def test_the_page_about_notebooks(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
