@@ -118,9 +118,8 @@ def test_the_page_about_replacing_a_tool(reader: Reader) -> None:
     source = reader.cwd / "acme" / "src"
     installed = source / "acme_features-1.0.dist-info"
     installed.mkdir(parents=True)
-    (installed / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: acme-features\nVersion: 1.0\n"
-    )
+    metadata = "Metadata-Version: 2.1\nName: acme-features\nVersion: 1.0\n"
+    (installed / "METADATA").write_text(metadata)
     points = "[stackyard.plugins]\nacme-features = acme_features.plugin\n"
     (installed / "entry_points.txt").write_text(points)
     reader.env = {"PYTHONPATH": str(source)}
