@@ -17,6 +17,8 @@ import pandas as pd
 import pytest
 
 from stackyard.cli.demo import FILES
+from stackyard.report import read_report
+from stackyard.store.store import open_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +71,16 @@ def test_the_demo_without_airflow(tmp_path: Path) -> None:
 @pytest.mark.full
 def test_the_demo(tmp_path: Path) -> None:
     said = demo(tmp_path / "shown")
-    assert "8 of 8 artifacts have the same digest as in process" in said
+    assert "9 of 9 artifacts have the same digest as in process" in said
+    # Stack dev names a second data versioner.
+    store = open_store(".stackyard/store", root=tmp_path / "shown")
+    report = read_report(store, store.records.find("latest"))
+    assert report.run.orchestrator == "airflow"
+    kept = {one.component: one.value for one in report.evidence if one.kind == "data"}
+    assert set(kept) == {"data_versioner", "data_versioner.archive"}
+    assert len(set(kept.values())) == 1
+    archived = [p for p in (tmp_path / "shown/.stackyard/archive").rglob("*") if p.is_file()]
+    assert kept["data_versioner"] in [p.parent.name + p.name for p in archived]
 
 
 def test_a_wheel_has_the_files_of_the_demo() -> None:
