@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore
 from stackyard.skew import skew
@@ -19,6 +21,18 @@ class TestFeast(FeatureStoreContract):
 
     def connect(self, context: Context) -> FeatureStore:
         return FeastFeatureStore(FeastConfig(), context)
+
+
+def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written later counts nevertheless."""
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
+    store.apply([WEATHER])
+    store.write("weather", weather())
+    monkeypatch.setattr("stackyard_feast.parts.time.time_ns", lambda: 1_000_000)
+    for temp in (7.0, 8.0):
+        store.write("weather", weather().assign(temp=temp))
+        joined = store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
+        assert joined["temp"].tolist() == [temp]
 
 
 def test_served_as_trained(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from stackyard.components.base import Context
@@ -41,17 +41,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
 # Nanoseconds that lie close together: on, just before and just after microseconds and a minute.
 moments = st.builds(
     lambda step, off: BASE + step + off,
-    st.sampled_from([0, 1000, 2000, 3000, 10**9, 60 * 10**9, 61 * 10**9]),
-    st.sampled_from([-1000, -1, 0, 0, 1, 999, 1000]),
+    st.sampled_from([0, 2000, 60 * 10**9]),
+    st.sampled_from([-1000, -1, 0, 0, 1, 1000]),
 )
 who = st.sampled_from("ab")
-number = st.integers(1, 2)
+number = st.just(1) | st.integers(1, 2)
 known = st.tuples(who, number, moments, st.none() | st.integers(-(2**63), 2**63 - 1))
 asked = st.tuples(st.sampled_from(["a", "b", "c", None]), number, st.none() | moments)
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],  # examples are small, and making them smaller takes minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     name=st.sampled_from(list(TTLS)),

@@ -124,3 +124,15 @@ def test_the_join_that_loses_rows_is_refused(tmp_path: Path, offline: str) -> No
 def test_a_repository_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"nowhere/feature_store\.yaml"):
         store(tmp_path, "nowhere").describe()
+
+
+def test_what_feast_itself_changed_is_seen(tmp_path: Path) -> None:
+    """The registry is the truth; what is remembered of it is made anew."""
+    context = Context(project=tmp_path, state_dir=tmp_path)
+    made = FeastFeatureStore(FeastConfig(), context)
+    made.apply([WEATHER])
+    with made._registry.call("views") as feast:
+        feast.delete_feature_view("weather")
+    assert made.state() is None
+    assert list(made.describe()) == []
+    assert made.state() is not None
