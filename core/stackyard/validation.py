@@ -74,11 +74,14 @@ def lines(report: ValidationReport) -> list[str]:
 def failure(report: ValidationReport) -> str:
     """One line: which suite failed, on how much, and the worst of it."""
     stopping = sorted(report.stopping, key=_share, reverse=True)
+    unknown = sum(check.verdict == "error" for check in stopping)
+    counts = ((len(stopping) - unknown, "failed"), (unknown, "could not be checked"))
+    said = " and ".join(f"{count} {what}" for count, what in counts if count)
     named = "; ".join(map(_short, stopping[:NAMED]))
     more = f"; and {len(stopping) - NAMED} more" if len(stopping) > NAMED else ""
     return (
-        f"suite {report.suite!r}: {len(stopping)} of {plural(len(report.checks), 'expectation')} "
-        f"failed on {plural(report.rows, 'row')}: {named}{more}"
+        f"suite {report.suite!r}: of {plural(len(report.checks), 'expectation')} {said} "
+        f"on {plural(report.rows, 'row')}: {named}{more}"
     )
 
 

@@ -113,7 +113,7 @@ def test_a_run_stops_at_a_critical_failure(
     assert "expect_column_values_to_not_be_null(carrier) 7 of 200 (3.5 %)" in said
     assert "Traceback" not in said
     _, shown, _ = stackyard(capsys, "runs", "show", "latest")
-    assert "ValidationFailed: suite 'flights': 1 of 2 expectations failed on 200 rows" in shown
+    assert "ValidationFailed: suite 'flights': of 2 expectations 1 failed on 200 rows" in shown
     assert "fail     critical  expect_column_values_to_not_be_null" in shown
     assert "flights  failed" in shown
 

@@ -5,8 +5,9 @@ next one lies with probability ``1 - rate`` within ``mean ± t * sd * sqrt(1 + 1
 the ``1 - rate/2`` quantile of Student's t with K - 1 degrees of freedom (Hahn and Meeker,
 Statistical Intervals, 1991, section 4.7). Counts are taken as logarithms and shares as
 ``asin(sqrt(share))``, on which their scatter is close to normal and does not depend on their size
-(Anscombe, Biometrika 35, 1948). The standard deviation is never taken as less than what counting
-rows alone makes: a column in which no null was ever seen may have a few.
+(Anscombe, Biometrika 35, 1948). An interval is never narrower than what counting rows alone makes,
+whose standard deviation is known, so that the normal quantile stands for Student's: a column in
+which no null was ever seen may have a few.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 
 
 def interval(figures: Sequence[float], error: float, rate: float) -> tuple[float, float]:
-    """Both bounds; ``error`` is the least standard deviation, ``rate`` that of false alarms."""
+    """Both bounds; ``error`` is what a figure scatters at least, ``rate`` that of false alarms."""
     middle, reach = _middle(figures, error, rate / 2)
     return middle - reach, middle + reach
 
@@ -38,9 +39,9 @@ def share(parts: Sequence[int], totals: Sequence[int], rate: float) -> float:
 def _middle(figures: Sequence[float], error: float, tail: float) -> tuple[float, float]:
     """The mean, and how far the next figure is from it with probability ``tail`` on one side."""
     import numpy as np
-    from scipy.stats import t
+    from scipy.stats import norm, t
 
     number = len(figures)
-    deviation = max(float(np.std(figures, ddof=1)), error)
-    reach = float(t.isf(tail, number - 1)) * deviation * math.sqrt(1 + 1 / number)
-    return float(np.mean(figures)), reach
+    found = float(t.isf(tail, number - 1)) * float(np.std(figures, ddof=1))
+    least = float(norm.isf(tail)) * error
+    return float(np.mean(figures)), max(found, least) * math.sqrt(1 + 1 / number)
