@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import core, features, frames, on_airflow, tracking, validating
+from tests.benchmarks import core, features, frames, on_airflow, tracking, validating, versioning
 from tests.benchmarks.measuring import print_rows
 
 kept = [core.main(), frames.main()]
-kept += [print_rows(part.rows()) for part in (tracking, validating, features, on_airflow)]
+kept += [
+    print_rows(part.rows()) for part in (tracking, versioning, validating, features, on_airflow)
+]
 sys.exit(0 if all(kept) else 1)

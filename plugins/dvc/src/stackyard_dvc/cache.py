@@ -119,7 +119,12 @@ class Cache:
         paths = {str(target / part): self.odb.oid_to_path(oid) for part, oid in files.items()}
         for folder in {os.path.dirname(path) for path in paths}:
             os.makedirs(folder, exist_ok=True)
-        _in_parts(lambda part: _copy(self.odb.fs, [paths[p] for p in part], part), list(paths))
+
+        def copy(part: list[str]) -> list[str]:
+            _copy(self.odb.fs, [paths[path] for path in part], part)
+            return part
+
+        _in_parts(copy, list(paths))
 
     def fetch(self, fs: Any, paths: Mapping[str, str]) -> None:
         """Copy files from where they are in ``fs``, by their MD5; what is not that is left out."""
@@ -127,34 +132,35 @@ class Cache:
             return
         with self._scratch() as folder:
 
-            def bring(oids: list[str]) -> None:
+            def bring(oids: list[str]) -> list[str]:
                 made = [f"{folder}/{oid}" for oid in oids]
                 try:
                     _copy(fs, [paths[oid] for oid in oids], made)
-                except FileNotFoundError:
-                    for oid in oids if len(oids) > 1 else ():  # the others are there
-                        bring([oid])
-                    return
+                except FileNotFoundError:  # the others may be there
+                    return [o for oid in oids for o in bring([oid])] if len(oids) > 1 else []
                 hashed = zip(oids, made, strict=True)
-                self._keep({oid: path for oid, path in hashed if _md5(path) == _content(oid)})
+                return [oid for oid, path in hashed if _md5(path) == _content(oid)]
 
-            _in_parts(bring, list(paths))
+            self._keep({oid: f"{folder}/{oid}" for oid in _in_parts(bring, list(paths))})
 
     def size(self, files: Mapping[str, str]) -> int:
         """Bytes of the files of a version."""
         return sum(os.path.getsize(self.odb.oid_to_path(oid)) for oid in files.values())
 
     def send(self, oids: list[str], odb: Any) -> set[str]:
-        """Copy files to another database that does not have them; return those damaged here."""
-        wrong: set[str] = set()
+        """Copy files to a database that does not have them; return those that are damaged here.
 
-        def copy(part: list[str]) -> None:
-            sound = sorted({*part} - self.damaged(part, read=True))
-            wrong.update({*part} - {*sound})
-            paths = [self.odb.oid_to_path(oid) for oid in sound]
-            odb.add(paths, self.odb.fs, sound, hardlink=False, check_exists=False)
+        If there are any, nothing is copied.
+        """
+        wrong = self.damaged(oids, read=True)
 
-        _in_parts(copy, oids)
+        def copy(part: list[str]) -> list[str]:
+            paths = [self.odb.oid_to_path(oid) for oid in part]
+            odb.add(paths, self.odb.fs, part, hardlink=False, check_exists=False)
+            return part
+
+        if not wrong:
+            _in_parts(copy, oids)
         return wrong
 
     def add_list(self, data: bytes, version: str) -> None:
@@ -230,12 +236,11 @@ def _copy(fs: Any, sources: list[str], targets: list[str]) -> None:
     transfer(fs, sources, LocalFileSystem(), targets, links=list(LINKS))
 
 
-def _in_parts(call: Callable[[list[str]], None], items: list[str]) -> None:
-    """Call with some of the items at a time, in several threads."""
+def _in_parts(call: Callable[[list[str]], list[str]], items: list[str]) -> list[str]:
+    """Call with some of the items at a time, in several threads; all that was returned."""
     parts = [items[start : start + PART] for start in range(0, len(items), PART)]
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        for _ in pool.map(call, parts):
-            pass
+        return [one for found in pool.map(call, parts) for one in found]
 
 
 def _md5(path: str) -> str:

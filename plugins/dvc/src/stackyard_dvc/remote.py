@@ -59,7 +59,7 @@ class Remote:
         self._context = context
 
     def push(self, cache: Cache, version: DataVersion, files: Mapping[str, str]) -> set[str]:
-        """Copy what is not there; return files that are damaged here, which are not copied."""
+        """Copy what is not there; return files that are damaged here; then nothing is."""
         wanted = {*files.values(), version.id}
         with _answering(self.url, self._context):
             noted = self._noted(version.name, version.id)
