@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stackyard.pipeline import pipeline as pipeline
     from stackyard.pipeline import step as step
     from stackyard.signature import Resource as Resource
+    from stackyard.skew import skew as skew
     from stackyard.suites import read_suite as read_suite
     from stackyard.validation import validate as validate
 
@@ -66,6 +67,7 @@ _HOMES = {
     "pipeline": "stackyard.pipeline",
     "read_suite": "stackyard.suites",
     "read_views": "stackyard.features",
+    "skew": "stackyard.skew",
     "step": "stackyard.pipeline",
     "validate": "stackyard.validation",
 }
@@ -97,6 +99,7 @@ __all__ = [
     "pipeline",
     "read_suite",
     "read_views",
+    "skew",
     "step",
     "validate",
 ]

@@ -23,6 +23,18 @@ class TestFeast(FeatureStoreContract):
         return FeastFeatureStore(FeastConfig(), context)
 
 
+def test_the_state_is_the_same_on_every_machine(tmp_path: Path) -> None:
+    """Where the same was written in the same order: neither folder nor time count."""
+    states = []
+    for name in "ab":
+        context = Context(project=tmp_path / name, state_dir=tmp_path / name)
+        store = FeastFeatureStore(FeastConfig(), context)
+        store.apply([WEATHER])
+        store.write("weather", weather())
+        states.append(store.state())
+    assert states[0] == states[1] is not None
+
+
 def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written later counts nevertheless."""
     store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))

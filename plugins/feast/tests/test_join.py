@@ -117,6 +117,18 @@ def _merged(questions: pd.DataFrame, written: list[pd.DataFrame], ttl: float | N
     return [None if pd.isna(place) else values[int(place)] for place in places]
 
 
+def test_names_that_the_query_uses_too(tmp_path: Path) -> None:
+    """A feature may be called anything; rows that have it in common stay rows of their own."""
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path / "s"))
+    names = ["moment", "key0", "value0", "number", "filename", "file_row_number", "q", "select"]
+    view = ViewDefinition("v", {"origin": "string"}, dict.fromkeys(names, "int64"), "time", 3600.0)
+    store.apply([view])
+    store.write("v", weather().assign(**dict.fromkeys(names, 7)))
+    rows = questions(["JFK", "JFK", "LGA", "LGA"], [1, 3, 1, 2])
+    joined = store.historical(rows, [f"v:{name}" for name in names], timestamp="at")
+    assert [plain(joined[name]) for name in names] == [[7, 7, None, 7]] * len(names)
+
+
 # Real rows
 
 

@@ -138,13 +138,16 @@ class FeastFeatureStore(FeatureStore):
             self._registry.remove()
 
     def state(self) -> str | None:
-        """A digest of definitions and of the names and times of files; never imports Feast."""
+        """A digest of definitions and rows; of files that others write, their sizes and times."""
         known = self._registry.views_without_feast()
         if known is None:
             return None
         import blake3
 
-        said = [[view.digest, view.source and files(view)] for view in known.values()]
+        try:
+            said = [[view.digest, *_state(view)] for view in known.values() if not view.trouble]
+        except OSError:  # a file went while it was looked at
+            return None
         return blake3.blake3(json.dumps(said).encode()).hexdigest()
 
     def check(self) -> Sequence[Finding]:
@@ -185,6 +188,11 @@ class FeastFeatureStore(FeatureStore):
         if not path.is_file():
             raise InvalidInput(f"view {view.name!r}: source: there is no file or folder {path}")
         return str(path)
+
+
+def _state(view: KnownView) -> list[str]:
+    """What the rows are; of the store's own rows the same on every machine."""
+    return [parts.digest_of(Path(n)) for n in files(view)] if view.kept else files(view)
 
 
 def _same(definition: ViewDefinition, known: KnownView | None, source: str) -> bool:

@@ -36,12 +36,12 @@ def join(
     import pandas as pd
     import pyarrow as pa
 
-    asked = {"number": np.arange(len(rows)), "moment": moments(rows[timestamp], "rows")}
-    keys = {f"key{n}": typed(rows[c], k, "rows") for n, (c, k) in enumerate(view.entity.items())}
+    asked = {"#number": np.arange(len(rows)), "#moment": moments(rows[timestamp], "rows")}
+    keys = {f"#key{n}": typed(rows[c], k, "rows") for n, (c, k) in enumerate(view.entity.items())}
     questions = pd.DataFrame(
         asked | {name: values.array for name, values in keys.items()}, index=rows.index
     ).dropna()
-    questions["moment"] = questions["moment"].astype("int64")
+    questions["#moment"] = questions["#moment"].astype("int64")
     table = pa.Table.from_pandas(questions, preserve_index=False)
     for place, (name, kind) in enumerate(zip(keys, view.entity.values(), strict=True), 2):
         wanted = pa.int64() if kind == "int64" else pa.string()
@@ -56,46 +56,47 @@ def join(
         said = str(exc).splitlines()[0]
         raise InvalidInput(f"view {view.name!r}: {view.source}: {said}") from exc
     positions = np.full(len(rows), -1)
-    positions[found["number"].to_numpy()] = np.arange(len(found))
+    positions[found["#number"].to_numpy()] = np.arange(len(found))
     places = pa.array(positions, mask=positions < 0)
     kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     made = {}
     for number, feature in enumerate(features):
-        values = found[f"value{number}"].take(places).to_pandas(types_mapper=kinds.get)
+        values = found[f"#value{number}"].take(places).to_pandas(types_mapper=kinds.get)
         made[feature] = values.set_axis(rows.index)
     return made
 
 
 def _query(view: KnownView, features: Sequence[str]) -> str:
+    """SQL for one view. Names that it makes begin with '#', which no column of a view does."""
     keys = [
-        f"CAST({_quoted(view.columns.get(name, name))} AS {_SQL[kind]}) AS key{number}"
+        f'{_cast(view.columns.get(name, name), kind)} AS "#key{number}"'
         for number, (name, kind) in enumerate(view.entity.items())
     ]
     values = [
-        f"{_cast(view.columns.get(name, name), view.features[name])} AS value{number}"
+        f'{_cast(view.columns.get(name, name), view.features[name])} AS "#value{number}"'
         for number, name in enumerate(features)
     ]
     moment = f"epoch_ns({_quoted(view.timestamp)})"
-    names = [f"key{number}" for number in range(len(keys))]
+    names = [f'"#key{number}"' for number in range(len(keys))]
     # Where several rows say the same moment: the one written last, else the last in the files.
     latest = ["filename DESC", "file_row_number DESC"]
     if view.created:
         latest.insert(0, f"{_quoted(view.created)} DESC NULLS LAST")
     young = "TRUE"
     if view.ttl is not None:
-        young = f"q.moment::HUGEINT - f.moment <= {round(view.ttl * 1e9)}"
+        young = f'q."#moment"::HUGEINT - f."#moment" <= {round(view.ttl * 1e9)}'
     return f"""
         WITH f AS (
-            SELECT {", ".join([*keys, *values])}, {moment} AS moment
+            SELECT {", ".join([*keys, *values])}, {moment} AS "#moment"
             FROM read_parquet(?, union_by_name = true)
             WHERE {_quoted(view.timestamp)} IS NOT NULL
             QUALIFY row_number() OVER (
-                PARTITION BY {", ".join([*names, "moment"])} ORDER BY {", ".join(latest)}
+                PARTITION BY {", ".join(names)}, "#moment" ORDER BY {", ".join(latest)}
             ) = 1
         )
-        SELECT q.number, {", ".join(f"f.value{n}" for n in range(len(values)))}
+        SELECT q."#number", {", ".join(f'f."#value{n}"' for n in range(len(values)))}
         FROM questions AS q ASOF JOIN f
-        ON {" AND ".join(f"q.{n} = f.{n}" for n in names)} AND q.moment >= f.moment
+        ON {" AND ".join(f"q.{n} = f.{n}" for n in names)} AND q."#moment" >= f."#moment"
         WHERE {young}
     """
 

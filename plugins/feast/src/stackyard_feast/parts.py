@@ -42,7 +42,7 @@ def write(folder: Path, view: ViewDefinition, rows: pd.DataFrame) -> bool:
         stream.write_table(table)
     digest = blake3.blake3(sink.getvalue()).hexdigest()[:32]
     there = sorted(folder.glob(PATTERN))
-    same = [place for place, part in enumerate(there) if _digest(part) == digest]
+    same = [place for place, part in enumerate(there) if digest_of(part) == digest]
     if not table.num_rows or (same and not _replaced(table, there[same[-1] + 1 :], view)):
         return False
     _put(folder, table, max(time.time_ns() // 1000, _time(there[-1]) + 1), digest)
@@ -76,7 +76,7 @@ def begin(folder: Path, view: ViewDefinition, before: Path | None) -> None:
                     f"view {view.name!r}: what was written in column {field.name!r} is "
                     f"{old[field.name].type}, and cannot be {field.type}: {exc}"
                 ) from exc
-        _put(folder, pa.table(columns, schema=schema), _time(part), _digest(part))
+        _put(folder, pa.table(columns, schema=schema), _time(part), digest_of(part))
     _write(folder / _FIRST, schema.empty_table())
 
 
@@ -142,5 +142,6 @@ def _time(part: Path) -> int:
     return int(part.name.partition("-")[0])
 
 
-def _digest(part: Path) -> str:
+def digest_of(part: Path) -> str:
+    """Digest of the rows in a file."""
     return part.stem.partition("-")[2]
