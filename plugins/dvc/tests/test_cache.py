@@ -171,6 +171,25 @@ def test_what_changes_while_it_is_committed(
     assert versioner.verify("flights", version.id) == ()
 
 
+def test_what_killed_processes_left_goes(versioner: DvcDataVersioner, tmp_path: Path) -> None:
+    """After a day; what is younger may be in use."""
+    data = write(tmp_path / "data", {"a.csv": b"first"})
+    versioner.commit(data, "flights")
+    root = tmp_path / "state/.dvc/cache/files"
+    for name in (".new-old", ".new-young"):
+        write(root / name, {"half": b"half"})
+    os.utime(root / ".new-old", (0, 0))
+    write(data, {"a.csv": b"second"})
+    versioner.commit(data, "flights")
+    assert sorted(p.name for p in root.iterdir()) == [".new-young", "md5"]
+
+
+def test_the_cache_itself_is_no_data(versioner: DvcDataVersioner, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1")
+    with pytest.raises(InvalidInput, match="holds the versions themselves"):
+        versioner.commit(Path("."), "all")
+
+
 def test_dvc_itself_understands_the_folder(versioner: DvcDataVersioner, tmp_path: Path) -> None:
     """Its garbage collector keeps what versions need, and it pushes them all."""
     data = write(tmp_path / "data", {"a.csv": b"first", "b/c.csv": b"second"})

@@ -56,6 +56,19 @@ class DvcContract(DataVersionerContract):
             rot(Path(cache.odb.oid_to_path(cache.files(version)[file])))
         return True
 
+    def test_doctor_says_whether_the_remote_answers(
+        self, versioner: DataVersioner, context: Context, data: Path
+    ) -> None:
+        versioner.commit(data, "flights")
+        (finding,) = versioner.check()
+        expected = " answers" if "remote" in versioner.capabilities else "no remote"
+        assert finding.ok and finding.what.startswith("1 version in ")
+        assert finding.what.endswith(expected)
+        broken = self.unreachable(replace(context, deadline=1.5))
+        if broken is not None:
+            (finding,) = broken.check()
+            assert not finding.ok and "cannot" in finding.what
+
 
 class TestOwnCache(DvcContract):
     """Without remote, git and ``dvc init``."""

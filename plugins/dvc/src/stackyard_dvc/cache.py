@@ -10,7 +10,9 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from stackyard.errors import InvalidInput
 
 LINKS = ["reflink", "copy"]  # never a link through which a user's change reaches the cache
 PART, THREADS = 16, 4
+DAY = 86_400.0
 CONFIG = """[core]
     no_scm = true
     analytics = false
@@ -139,9 +142,11 @@ class Cache:
                 except FileNotFoundError:  # the others may be there
                     return [o for oid in oids for o in bring([oid])] if len(oids) > 1 else []
                 hashed = zip(oids, made, strict=True)
-                return [oid for oid, path in hashed if _md5(path) == _content(oid)]
+                sound = {oid: path for oid, path in hashed if _md5(path) == _content(oid)}
+                self._place(sound)  # now, so that a kill after hours loses little
+                return list(sound)
 
-            self._keep({oid: f"{folder}/{oid}" for oid in _in_parts(bring, list(paths))})
+            self._note(_in_parts(bring, list(paths)))
 
     def size(self, files: Mapping[str, str]) -> int:
         """Bytes of the files of a version."""
@@ -168,7 +173,8 @@ class Cache:
         with self._scratch() as folder:
             path = Path(folder, version)
             path.write_bytes(data)
-            self._keep({version: str(path)})
+            self._place({version: str(path)})
+        self._note([version])
 
     def remote(self) -> Any:
         """DVC's object database for a remote of the cache's own; it has none."""
@@ -177,20 +183,26 @@ class Cache:
     def _scratch(self) -> tempfile.TemporaryDirectory[str]:
         root = Path(self.odb.path).parent
         root.mkdir(parents=True, exist_ok=True)
+        for left in root.glob(".new-*"):  # by a process that was killed
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > DAY:
+                    shutil.rmtree(left, ignore_errors=True)
         return tempfile.TemporaryDirectory(prefix=".new-", dir=root)
 
-    def _keep(self, paths: Mapping[str, str]) -> None:
-        """Move files that are sound to their place."""
-        from dvc_data.hashfile.hash_info import HashInfo
-
-        kept = []
+    def _place(self, paths: Mapping[str, str]) -> None:
+        """Move files that are sound to where the cache has them."""
         for oid, path in paths.items():
             place = self.odb.oid_to_path(oid)
             self.odb.makedirs(os.path.dirname(place))
             os.replace(path, place)
             self.odb.protect(place)
-            kept.append((place, HashInfo("md5", oid), None))
-        self.odb.state.save_many(kept, self.odb.fs)
+
+    def _note(self, oids: list[str]) -> None:
+        """Let DVC know that files were hashed."""
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        known = [(self.odb.oid_to_path(oid), HashInfo("md5", oid), None) for oid in oids]
+        self.odb.state.save_many(known, self.odb.fs)
 
 
 @contextmanager

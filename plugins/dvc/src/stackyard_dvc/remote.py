@@ -58,6 +58,11 @@ class Remote:
         self.url = self.fs.unstrip_protocol(self.root).removeprefix("local://")
         self._context = context
 
+    def reach(self) -> None:
+        """Ask something; Unavailable if there is no answer."""
+        with _answering(self.url, self._context):
+            self._noted("reach", "0" * 32)
+
     def push(self, cache: Cache, version: DataVersion, files: Mapping[str, str]) -> set[str]:
         """Copy what is not there; return files that are damaged here; then nothing is."""
         wanted = {*files.values(), version.id}

@@ -15,7 +15,8 @@ from stackyard.components.data_versioner import (
     check_dataset_name,
     check_target,
 )
-from stackyard.errors import NotFound, Unavailable, Unsupported
+from stackyard.display import plural
+from stackyard.errors import ComponentError, InvalidInput, NotFound, Unavailable, Unsupported
 from stackyard.whole_folder import made_whole
 from stackyard_dvc.cache import Cache, Damaged, own_cache
 from stackyard_dvc.config import DvcConfig
@@ -46,8 +47,13 @@ class DvcDataVersioner(DataVersioner):
     def commit(self, path: Path, name: str) -> DataVersion:
         """Make the content of ``path`` a version; see the contract."""
         check_dataset_name(name)
+        path = (self.context.project / path).absolute()
+        if self.context.state_dir.absolute().is_relative_to(path):
+            raise InvalidInput(
+                f"{path} holds the versions themselves. Commit a folder inside of it"
+            )
         with self._cache() as cache:
-            found, size, files = cache.add((self.context.project / path).absolute())
+            found, size, files = cache.add(path)
         version = self._log.put(DataVersion(name, found, size, files, time.time()))
         self.note(version)
         return version
@@ -112,9 +118,17 @@ class DvcDataVersioner(DataVersioner):
         return _paths(name, {part for part, oid in files.items() if oid in wrong})
 
     def check(self) -> Sequence[Finding]:
-        """Say how many versions are known."""
-        known = len(self._log.list())
-        return (Finding(True, f"{known} versions in {self.context.state_dir}"),)
+        """Open the repository and ask the remote, where there is one."""
+        known = plural(len(self._log.list()), "version")
+        if "remote" not in self.capabilities:
+            return (Finding(True, f"{known} in {self.context.state_dir}; no remote"),)
+        try:
+            with self._cache() as cache:
+                remote = self._remote(cache)
+                remote.reach()
+        except ComponentError as exc:
+            return (Finding(False, str(exc)),)
+        return (Finding(True, f"{known} in {self.context.state_dir}; {remote.url} answers"),)
 
     def _files(self, cache: Cache, version: DataVersion) -> dict[str, str]:
         """The MD5 of each file; NotFound where the list of a folder's files is damaged."""
