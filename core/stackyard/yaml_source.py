@@ -1,4 +1,4 @@
-"""Stack files as trees in which every key and value knows its file, line and column.
+"""YAML files as trees in which every key and value knows its file, line and column.
 
 Read is plain data only, from PyYAML's events: tags, custom or not, are refused, and so are merge
 keys and further documents. Words mean what YAML 1.2 says: ``yes``, ``no``, ``on`` and ``off`` are
@@ -133,9 +133,9 @@ class _Builder:
     def _DocumentStartEvent(self, event: Any, place: Place) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise ConfigError(f"{place} a second document ('---'): a stack file holds one")
+            raise ConfigError(f"{place} a second document ('---'): the file holds one")
         if event.tags:
-            raise ConfigError(f"{place} %TAG: tags are not allowed in a stack file")
+            raise ConfigError(f"{place} %TAG: tags are not allowed")
 
     def _ScalarEvent(self, event: Any, place: Place) -> None:
         self._refuse_tag(event, place)
@@ -156,7 +156,7 @@ class _Builder:
         assert isinstance(top.value, dict)
         if plain and text == "<<":
             raise ConfigError(
-                f"{place} merge keys ('<<') are not supported: use 'extends' or 'vars'"
+                f"{place} merge keys ('<<') are not supported; in a stack use 'extends' or 'vars'"
             )
         if plain and not isinstance(value, str):
             raise ConfigError(f"{place} key {text!r} is {kind_of(value)}: write it in quotes")
@@ -223,7 +223,7 @@ class _Builder:
     def _refuse_tag(self, event: Any, place: Place) -> None:
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-            raise ConfigError(f"{place} tag {tag!r}: tags are not allowed in a stack file")
+            raise ConfigError(f"{place} tag {tag!r}: tags are not allowed")
 
     def _count(self, place: Place, number: int = 1) -> None:
         self._nodes += number

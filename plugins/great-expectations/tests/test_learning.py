@@ -62,7 +62,7 @@ def test_a_count_has_the_rate_that_it_states(spread: float, rate: float) -> None
     assert alarms <= most(DRAWS, rate)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.0002, 0.02, 0.4])
+@pytest.mark.parametrize("share", [0.0, 0.00002, 0.0002, 0.02, 0.4])
 @pytest.mark.parametrize("rate", [0.01, 0.1])
 def test_a_share_has_the_rate_that_it_states(share: float, rate: float) -> None:
     """Also where none was ever seen, or hardly any."""
@@ -72,6 +72,13 @@ def test_a_share_has_the_rate_that_it_states(share: float, rate: float) -> None:
         parts = random.binomial(5000, share, 9).tolist()
         alarms += parts[-1] / 5000 > bounds.share(parts[:-1], [5000] * 8, rate)
     assert alarms <= most(DRAWS, rate)
+
+
+def test_equal_counts_leave_room_for_what_counting_makes() -> None:
+    """Eight runs of 400 rows do not say that the next one has 400."""
+    low, high = bounds.count([400] * 8, 0.01)
+    assert 320 < low < 360
+    assert 440 < high < 480
 
 
 def made(random: np.random.Generator) -> pd.DataFrame:

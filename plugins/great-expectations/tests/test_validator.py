@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from stackyard.components.validator import Check, Expectation, Suite, Validator
 from stackyard.errors import InvalidInput
 from stackyard.testing import ValidatorContract
 from stackyard_great_expectations.config import GreatExpectationsConfig
+from stackyard_great_expectations.quiet import quiet
 from stackyard_great_expectations.validator import GreatExpectationsValidator
 
 
@@ -91,7 +94,11 @@ def test_what_makes_the_tool_raise_stops_no_other() -> None:
         ),
         ("table_columns_to_match_ordered_list", {"column_list": ["x"]}, "observed delay, carrier"),
         ("column_max_to_be_between", {"column": "delay", "max_value": 3}, "examples=1"),
-        ("column_distinct_values_to_be_in_set", {"column": "carrier", "value_set": ["UA"]}, ""),
+        (
+            "column_distinct_values_to_equal_set",
+            {"column": "carrier", "value_set": ["UA", "AA", "YV"]},
+            "2 values are not expected; 2 values are missing",
+        ),
     ],
 )
 def test_what_was_found_is_said(name: str, kwargs: dict[str, Any], said: str) -> None:
@@ -107,7 +114,7 @@ def test_what_is_observed_of_rows_is_said_if_asked_for() -> None:
     (check,) = checked(("column_max_to_be_between", bounds), examples=1)
     assert check.message == "observed 900, expected any to 3"
     text = ("column_stdev_to_be_between", {"column": "carrier", "min_value": 1})
-    assert "secret" not in checked(text)[0].message
+    assert "UA" not in checked(text)[0].message
     assert "UA" in checked(text, examples=1)[0].message
 
 
@@ -171,3 +178,22 @@ assert report.passed and log.propagate and mine in log.handlers
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_one_thread_at_a_time_and_its_log_comes_back() -> None:
+    """Else the log of one thread would be restored to the silence of another."""
+    log = logging.getLogger("great_expectations")
+    before = log.handlers, log.propagate
+    entered = threading.Event()
+
+    def enter() -> None:
+        with quiet():
+            entered.set()
+
+    with quiet():
+        other = threading.Thread(target=enter)
+        other.start()
+        assert not entered.wait(0.2)
+    other.join(10)
+    assert entered.is_set()
+    assert (log.handlers, log.propagate) == before

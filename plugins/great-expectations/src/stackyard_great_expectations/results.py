@@ -76,8 +76,14 @@ def _message(
     observed = facts.get("observed_value")
     if isinstance(observed, Mapping):  # quantiles
         observed = observed.get("values")
-    if "element_count" in facts or observed is None:
+    if "element_count" in facts:
         return ""
+    if observed is None:  # expectations of the set of values count values, not rows
+        counted = {"not expected": "unexpected_count", "missing": "missing_count"}
+        parts = [
+            f"{facts[key]} values are {what}" for what, key in counted.items() if facts.get(key)
+        ]
+        return "; ".join(parts)
     if any(part in one.type for part in _OF_ROWS) and not examples:
         return "it observes values of rows; examples=1 shows them"
     low, high = (one.kwargs.get(name) for name in ("min_value", "max_value"))
