@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.feature_store import FeatureStore
+from stackyard.components.feature_store import FeatureStore, ViewDefinition
 from stackyard.skew import skew
 from stackyard.testing import FeatureStoreContract
-from stackyard.testing.weather import WEATHER, questions, weather
+from stackyard.testing.weather import START, WEATHER, plain, questions, weather
 from stackyard_feast.config import FeastConfig
 from stackyard_feast.feature_store import FeastFeatureStore
 
@@ -33,6 +35,28 @@ def test_the_state_is_the_same_on_every_machine(tmp_path: Path) -> None:
         store.write("weather", weather())
         states.append(store.state())
     assert states[0] == states[1] is not None
+
+
+def test_types_come_back_online(tmp_path: Path) -> None:
+    """As from the join, also of entities of two columns; of moments Feast keeps whole seconds."""
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
+    features: Any = {"whole": "int64", "real": "float64", "truth": "bool", "text": "string"}
+    features["moment"] = "timestamp"
+    store.apply(
+        [ViewDefinition("v", {"origin": "string", "flight": "int64"}, features, "time", 7200.0)]
+    )
+    moment = pd.Timestamp("2013-02-03 04:05:06", tz="UTC")
+    values = {"whole": 2**62 + 1, "real": 0.1, "truth": False, "text": "naïve", "moment": moment}
+    rows = weather().assign(flight=[1, 2, 1], **values)
+    store.write("v", rows.assign(moment=moment + pd.Timedelta("0.5s")))
+    store.materialize(datetime(2013, 1, 2, tzinfo=UTC))
+    asked = pd.DataFrame({"flight": [2.0, None, 1.0], "origin": ["JFK"] * 3}, index=[5, 5, 4])
+    names = [f"v:{name}" for name in features]
+    served = store.online(asked, names)
+    for name, value in values.items():
+        assert plain(served[name]) == [value, None, value], name
+    joined = store.historical(asked.assign(at=START), names, timestamp="at")
+    assert served[list(values)].dtypes.to_dict() == joined[list(values)].dtypes.to_dict()
 
 
 def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,8 @@ def values(
         given = [*answer[feature], None]  # the last one is that of rows without an entity
         column = pd.Series([given[n] for n in places], index=rows.index, dtype=object, name=feature)
         kind = view.features[feature]
+        if kind == "timestamp":
+            column = pd.to_datetime(column, utc=True)
         found[feature] = typed(column, kind, view.name) if kind in parts.KINDS else column
     return found
 
