@@ -25,7 +25,6 @@ entity_key_serialization_version: 3
 """
 VIEWS = """
 from datetime import timedelta
-from pathlib import Path
 
 from feast import Entity, FeatureView, Field, FileSource
 from feast.types import Float32, Int64, String
@@ -33,7 +32,7 @@ from feast.value_type import ValueType
 
 airport = Entity(name="airport", join_keys=["origin"], value_type=ValueType.STRING)
 source = FileSource(
-    path=str(Path(__file__).parent / "data" / "weather.parquet"),
+    path="data/weather.parquet",
     timestamp_field="time",
     field_mapping={"temp": "degrees"},
 )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from stackyard.components.feature_store import ViewDefinition
@@ -77,8 +78,8 @@ def made_of(definition: ViewDefinition, source: str, *, kept: bool) -> list[Any]
     return [*entities, view]
 
 
-def known(view: Any) -> KnownView:
-    """What a join must know of one of Feast's views."""
+def known(view: Any, folder: Path) -> KnownView:
+    """What a join must know of one of Feast's views; relative paths count from ``folder``."""
     from feast import FileSource
     from feast.data_format import ParquetFormat
 
@@ -88,6 +89,8 @@ def known(view: Any) -> KnownView:
     made = KnownView(view.name, keys, features)
     if not isinstance(source, FileSource):
         made = replace(made, trouble=f"its rows are no files, but {type(source).__name__}")
+    elif "://" in source.path.removeprefix("file://"):
+        made = replace(made, trouble=f"{source.path} is not on this machine")
     elif not isinstance(source.file_format, ParquetFormat | None):
         made = replace(made, trouble="its files are not Parquet")
     elif not keys or "__dummy_id" in keys:
@@ -102,7 +105,7 @@ def known(view: Any) -> KnownView:
             timestamp=source.timestamp_field,
             created=source.created_timestamp_column or "",
             ttl=ttl,
-            source=source.path,
+            source=str(folder / source.path.removeprefix("file://")),
             kept=view.tags.get(KEPT) == "yes",
             columns={n: mapping[n] for n in (*keys, *features) if n in mapping},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -53,7 +54,8 @@ class Registry:
 
     def refresh(self, feast: Feast) -> dict[str, KnownView]:
         """Read the views from Feast and remember them."""
-        found = [objects.known(view) for view in feast.list_all_feature_views()]
+        folder = self.repo or self.folder
+        found = [objects.known(view, folder) for view in feast.list_all_feature_views()]
         known = {view.name: view for view in sorted(found, key=lambda v: v.name)}
         registry = self._file(feast)
         if registry is not None:
@@ -104,7 +106,7 @@ class Registry:
             InvalidInput: Feast refuses something.
             Unavailable: a file or database cannot be used.
         """
-        with quiet():
+        with quiet(), contextlib.chdir(self._home()):
             import duckdb
             from feast.errors import FeastError, FeastObjectNotFoundException
 
@@ -118,6 +120,10 @@ class Registry:
                 raise Unavailable(f"{what}: {_said(exc)}") from exc
             except (FeastError, ValueError, TypeError, duckdb.Error) as exc:
                 raise InvalidInput(f"{what}: {_said(exc)}") from exc
+
+    def _home(self) -> Path:
+        """Where relative paths count from: in Feast's sources, from the current folder."""
+        return self.repo if self.repo is not None and self.repo.is_dir() else Path.cwd()
 
     def _open(self) -> Feast:
         from feast import FeatureStore as Feast
