@@ -193,6 +193,23 @@ def test_columns_that_come_and_go_are_not_expected() -> None:
     assert suite.expectations[0].kwargs["exact_match"] is False
 
 
+def test_levels_that_each_run_has_of_its_own_are_expected_of_the_next() -> None:
+    """As many rows as had them in earlier runs may have a level that nobody has seen."""
+    suites = []
+    for own in (0, 20):
+        frames = [
+            pd.DataFrame({"campaign": [f"week {week}"] * own + ["a", "b"] * (200 - own // 2)})
+            for week in range(8)
+        ]
+        suites.append(learn(frames[:7], "flights", 0.05))
+        assert validator().validate(frames[7], suites[-1]).passed
+    some = frames[7].assign(campaign=["new"] * 20 + ["a"] * 380)
+    assert validator().validate(some, suites[1]).passed
+    assert not validator().validate(some, suites[0]).passed
+    many = frames[7].assign(campaign=["new"] * 60 + ["a"] * 340)
+    assert not validator().validate(many, suites[1]).passed
+
+
 @pytest.mark.parametrize("wrong", [0, 1, -0.1, 2])
 def test_a_rate_that_is_none_is_refused(wrong: float) -> None:
     with pytest.raises(InvalidInput, match="false_alarms"):

@@ -113,6 +113,9 @@ def test_what_is_observed_of_rows_is_said_if_asked_for() -> None:
     bounds = {"column": "delay", "max_value": 3}
     (check,) = checked(("column_max_to_be_between", bounds), examples=1)
     assert check.message == "observed 900, expected any to 3"
+    levels = {"column": "carrier", "value_set": ["AA"]}  # of which the tool gives all
+    (check,) = checked(("column_distinct_values_to_be_in_set", levels), examples=1)
+    assert len(check.examples) == 1
     text = ("column_stdev_to_be_between", {"column": "carrier", "min_value": 1})
     assert "UA" not in checked(text)[0].message
     assert "UA" in checked(text, examples=1)[0].message
