@@ -66,6 +66,9 @@ def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
     (versioned.root / "old/flights/extra").write_text("x")
     versioned.run("data", "checkout", "--run", first, "--to", "old", "--overwrite")
     assert not (versioned.root / "old/flights/extra").exists()
+    only = ("--component", "data_versioner.raw", "--to", "raw")
+    (codes,) = versioned.json("data", "checkout", "--run", first, *only)["versions"]
+    assert codes["path"] == str(versioned.root / "raw/codes")
     document = versioned.json("data", "checkout", "--run", "latest")
     folder = versioned.root / ".stackyard/data" / document["run_id"]
     assert [Path(v["path"]) for v in document["versions"]] == [folder / "codes", folder / "flights"]

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,6 +34,18 @@ context = Context(
 versioner = DvcDataVersioner(DvcConfig(), context)
 print("ready", flush=True)
 sys.stdin.readline()
+"""
+KILL = """
+import os, sys
+times = 0
+def count(event, args):
+    global times
+    changes = event in ("os.rename", "os.mkdir", "os.remove", "os.link", "os.chmod")
+    if changes or (event == "open" and args[2] & os.O_CREAT):
+        times += 1
+        if times == {at}:
+            os.kill(os.getpid(), 9)
+sys.addaudithook(count)
 """
 COMMIT = START + "print(versioner.commit(Path(sys.argv[2]), 'flights').id)"
 CHECKOUT = START + (
@@ -65,53 +76,51 @@ def many(folder: Path, seed: int, count: int = 60, size: int = 200_000) -> Path:
     return write(folder, {f"part-{n}.bin": made.randbytes(size) for n in range(count)})
 
 
-def killed(code: str, *words: str, after: float) -> bool:
-    """Start ``code``, kill it some time after it began its work; whether it had not finished."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, *words],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert child.stdin is not None and child.stdout is not None
-    assert child.stdout.readline() == "ready\n"
-    child.stdin.write("go\n")
-    child.stdin.flush()
-    time.sleep(after)
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
-    return child.returncode != 0
+def killed(code: str, *words: str, at: int) -> int | None:
+    """Kill ``code`` when it is about to change files for the ``at``-th time.
+
+    Returns the number of times if it ended before that.
+    """
+    kill = KILL.format(at=at) + code + "; print(times)"
+    done = subprocess.run(
+        [sys.executable, "-c", kill, *words], input="go", capture_output=True, text=True
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return int(done.stdout.split()[-1]) if done.returncode == 0 else None
 
 
 def test_a_killed_commit_leaves_the_old_versions(
     versioner: DvcDataVersioner, tmp_path: Path
 ) -> None:
-    old = versioner.commit(many(tmp_path / "data", 0), "flights")
-    hits = 0
-    for number, after in enumerate((0.01, 0.04, 0.08, 0.15)):
-        path = many(tmp_path / f"new-{number}", number + 1)
-        if killed(COMMIT, str(tmp_path), str(path), after=after):
-            hits += 1
-            assert [v for v in versioner.list() if v == old] == [old]
-        new = versioner.commit(path, "flights")
-        for version in (old, new):
+    """At moments from its first change to its last."""
+    old = versioner.commit(many(tmp_path / "data", 0, count=8), "flights")
+    times = killed(COMMIT, str(tmp_path), str(many(tmp_path / "first", 1, count=8)), at=0)
+    assert times is not None and times > 20
+    for number, at in enumerate((1, times // 4, times // 2, times * 3 // 4, times - 1)):
+        path = many(tmp_path / f"new-{number}", number + 2, count=8)
+        assert killed(COMMIT, str(tmp_path), str(path), at=at) is None
+        assert len(versioner.list()) == 2 + number
+        assert versioner.commit(path, "flights").files == 8
+        for version in versioner.list():
             assert versioner.verify("flights", version.id) == ()
-    assert hits >= 1
+    assert old in versioner.list()
 
 
 def test_a_killed_checkout_leaves_the_target_as_it_was(
     versioner: DvcDataVersioner, tmp_path: Path
 ) -> None:
-    versions = [versioner.commit(many(tmp_path / str(n), n), "flights") for n in range(2)]
+    """Or as it was to be: never between the two."""
+    paths = [many(tmp_path / str(n), n, count=8) for n in range(2)]
+    old, new = (versioner.commit(path, "flights") for path in paths)
+    contents = [read(path) for path in paths]
     target = tmp_path / "out"
-    versioner.checkout("flights", versions[0].id, target)
-    contents = [read(tmp_path / str(n)) for n in range(2)]
-    hits, now = 0, 0
-    for after in (0.005, 0.01, 0.02, 0.04, 0.08):
-        if killed(CHECKOUT, str(tmp_path), versions[1 - now].id, after=after):
-            hits += 1
-        found = read(target)
-        assert found in contents
-        now = contents.index(found)
-    assert hits >= 1
+    versioner.checkout("flights", old.id, target)
+    times = killed(CHECKOUT, str(tmp_path), new.id, at=0)
+    assert times is not None and times > 20 and read(target) == contents[1]
+    for at in (times // 4, times // 2, times * 2 // 3, times * 5 // 6, times - 1):
+        versioner.checkout("flights", old.id, target, overwrite=True)
+        assert killed(CHECKOUT, str(tmp_path), new.id, at=at) is None
+        assert read(target) in contents
 
 
 def test_processes_at_once(versioner: DvcDataVersioner, tmp_path: Path) -> None:

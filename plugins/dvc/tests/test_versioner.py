@@ -15,6 +15,7 @@ from stackyard.components.data_versioner import DataVersioner
 from stackyard.testing import DataVersionerContract
 from stackyard_dvc.cache import own_cache
 from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.remote import configured
 from stackyard_dvc.repository import repository
 from stackyard_dvc.versioner import DvcDataVersioner
 
@@ -108,6 +109,9 @@ class TestS3(DvcContract):
     def test_a_key_is_written_nowhere(
         self, versioner: DataVersioner, data: Path, tmp_path: Path
     ) -> None:
+        """It reaches the library for S3 alone."""
+        given = configured(self.config, versioner.context).fs.fs_args
+        assert (given["key"], given["secret"]) == ("not-to-be-seen", "not-to-be-seen")
         version = versioner.commit(data, "flights")
         versioner.push("flights", version.id)
         texts = [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()]
