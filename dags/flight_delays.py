@@ -98,7 +98,14 @@ def join_weather(flights: pd.DataFrame, *, features: FeatureStore = from_stack()
 
     hour = pd.to_datetime(flights["time_hour"], utc=True)
     wanted = [f"weather:{name}" for name in WEATHER]
-    return features.historical(flights.assign(time_hour=hour), wanted, timestamp="time_hour")
+    joined = features.historical(flights.assign(time_hour=hour), wanted, timestamp="time_hour")
+    known = joined["temp"].notna().mean()
+    if known < 0.9:
+        raise ValueError(
+            f"weather is known for {known:.0%} of the flights. Bring it first, for the same "
+            "period: stackyard run flight_features --param period=..."
+        )
+    return joined
 
 
 @step

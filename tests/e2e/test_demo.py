@@ -19,6 +19,8 @@ import pytest
 from stackyard.cli.demo import FILES
 from stackyard.report import read_report
 from stackyard.store.store import open_store
+from tests.e2e.conftest import Place
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,6 +83,28 @@ def test_the_demo(tmp_path: Path) -> None:
     assert len(set(kept.values())) == 1
     archived = [p for p in (tmp_path / "shown/.stackyard/archive").rglob("*") if p.is_file()]
     assert kept["data_versioner"] in [p.parent.name + p.name for p in archived]
+
+
+@pytest.mark.full
+def test_the_weather_of_a_day_on_airflow(tmp_path: Path) -> None:
+    """The second pipeline, unchanged, on the demo's Airflow: what it kept fresh is joined here."""
+    demo(tmp_path / "shown", "--no-airflow")
+    project = Place(tmp_path / "shown")
+    port = {"STACKYARD_AIRFLOW_PORT": str(free_port())}
+    month = "period=2013-02"
+    lacks = project.run("run", "flight_delays", "--param", month, check=False)
+    assert lacks.returncode == 1 and "weather is known for 0% of the flights" in lacks.stderr
+    try:
+        project.run("stack", "up", "--stack", "dev", env=port)
+        words = ("run", "flight_features", "--stack", "dev", "--param", month)
+        made = project.json(*words, env=port)
+    finally:
+        project.run("stack", "down", "--stack", "dev", env=port)
+    assert made["status"] == "succeeded"
+    now = project.steps("flight_delays", "--param", month)
+    assert (now["validate"], now["join_weather"], now["register"]) == (
+        "cached", "succeeded", "succeeded"
+    )  # fmt: skip
 
 
 def test_a_wheel_has_the_files_of_the_demo() -> None:

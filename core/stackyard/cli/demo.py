@@ -255,10 +255,12 @@ def _report(
     if "UV" in os.environ:  # uv run lent this process its environment; the shell does not have it
         enter = f". {_shown(Path(sys.prefix) / 'bin' / 'activate')} && {enter}"
     output.say(f"  {enter}")
-    output.say("  stackyard runs show latest --html             # a page of the run")
-    output.say("  stackyard run flight_delays --param depth=3 --param period=2013-02 --explain")
+    output.say("  stackyard runs show latest --html                # a page of the run")
+    output.say("  stackyard data checkout --run latest --to data   # the flights as they came")
+    output.say("  stackyard run flight_features --param period=2013-02")
+    output.say("  stackyard run flight_delays --param period=2013-02")
     output.say(
-        "  stackyard stack up --stack dev                # Airflow again, to look around in"
+        "  stackyard stack up --stack dev                   # Airflow again, to look around in"
         if airflow
-        else "  stackyard demo                                # with the run on Airflow"
+        else "  stackyard demo                                   # with the run on Airflow"
     )
