@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from stackyard.components.base import Context
+from stackyard.earlier import Earlier
 from stackyard.errors import Unavailable
 from stackyard.graph import Injection, Step, StepOptions
 from stackyard.states import states
@@ -68,3 +70,12 @@ def test_the_state_counts_unless_the_step_says_itself() -> None:
 def test_other_kinds_and_what_the_stack_lacks_are_not_asked() -> None:
     assert of("rows 7", injection=Injection("tracker")) == {}
     assert of("rows 7", injection=Injection("feature_store", "inhouse", optional=True)) == {}
+
+
+def test_a_resumed_run_counts_as_the_one_it_began_with() -> None:
+    """However often it is resumed; a circle in damaged records ends."""
+    resumes = {"c": "b", "b": "a", "a": None, "x": "y", "y": "x"}
+    runs: Any = {name: SimpleNamespace(run_id=name, resume=of) for name, of in resumes.items()}
+    records: Any = SimpleNamespace(run=runs.__getitem__)
+    assert [Earlier(runs[name], records).first for name in "abc"] == ["a", "a", "a"]
+    assert Earlier(runs["x"], records).first in ("x", "y")
