@@ -70,8 +70,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_versions(add("verify", "read the files of a version, or of all, again"), of_run=False)
     for sub in commands.choices.values():
         sub.add_argument(
-            "--component", action=Once, metavar=f"{KIND}.NAME",
-            help=f"a named data versioner of the stack (default: {KIND})",
+            "--component", action=Once, metavar="C",
+            help=f"a named data versioner of the stack, {KIND}.NAME (default: {KIND})",
         )  # fmt: skip
         add_stack(sub)
         add_json(sub)

@@ -13,7 +13,7 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.errors import InvalidInput, Unsupported
-from stackyard.testing.data_versioner import read, write
+from stackyard.testing.data_versioner_case import read, write
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.versioner import DvcDataVersioner
 

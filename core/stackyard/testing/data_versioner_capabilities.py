@@ -1,0 +1,139 @@
+"""The part of a data versioner's contract that is about its capabilities."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.components.data_versioner import DataDiff, DataVersioner
+from stackyard.errors import NotFound, Unavailable, Unsupported
+from stackyard.testing.data_versioner_case import FILES, DataVersionerCase, read, write
+
+
+class DataVersionerCapabilities(DataVersionerCase):
+    """Comparing, verifying, pushing and pulling."""
+
+    def test_17_two_versions_are_compared(
+        self, versioner: DataVersioner, data: Path, tmp_path: Path
+    ) -> None:
+        """By file, sorted (capability ``diff``)."""
+        self._needs(versioner, "diff")
+        first = versioner.commit(data, "flights")
+        (data / "a.csv").write_text("changed")
+        (data / "empty.txt").unlink()
+        write(data, {"new/b": b"2", "new/a": b"1"})
+        second = versioner.commit(data, "flights")
+        found = versioner.diff("flights", first.id, second.id)
+        assert found == DataDiff(("new/a", "new/b"), ("a.csv",), ("empty.txt",))
+        assert versioner.diff("flights", first.id, first.id) == DataDiff()
+        one = versioner.commit(data / "new/a", "flights")
+        other = versioner.commit(data / "new/b", "flights")
+        assert versioner.diff("flights", one.id, other.id) == DataDiff(changed=("flights",))
+        with pytest.raises(NotFound, match=first.id):
+            versioner.diff("flights", first.id, "0" * 32)
+
+    def test_18_damage_is_found(
+        self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
+    ) -> None:
+        """Verifying names the file; checking out refuses and makes nothing (``verify``)."""
+        self._needs(versioner, "verify")
+        version = versioner.commit(data, "flights")
+        assert list(versioner.verify("flights", version.id)) == []
+        with pytest.raises(NotFound):
+            versioner.verify("flights", "0" * 32)
+        if not self.damage(versioner, "flights", version.id, "deep/er/b.bin"):
+            pytest.skip("nothing that is kept can be damaged")
+        later = self.connect(context)
+        assert list(later.verify("flights", version.id)) == ["deep/er/b.bin"]
+        with pytest.raises(NotFound, match=r"deep/er/b\.bin.*pull"):
+            later.checkout("flights", version.id, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        assert later.commit(data, "flights") == version  # the content is at hand: it is kept anew
+        assert list(later.verify("flights", version.id)) == []
+
+    def test_19_what_is_pushed_is_pulled_elsewhere(
+        self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
+    ) -> None:
+        """By name and id alone, the whole version (capability ``remote``)."""
+        self._needs(versioner, "remote")
+        versions = [versioner.commit(data, "flights"), versioner.commit(data / "a.csv", "flights")]
+        for version in versions:
+            versioner.push("flights", version.id)
+            versioner.push("flights", version.id)
+        with pytest.raises(NotFound):
+            versioner.push("flights", "0" * 32)
+        other = self.elsewhere(context)
+        for number, version in enumerate(versions):
+            with pytest.raises(NotFound):
+                other.checkout("flights", version.id, tmp_path / "out")
+            assert other.pull("flights", version.id) == version
+            assert other.pull("flights", version.id) == version
+            assert len(other.list("flights")) == number + 1
+        other.checkout("flights", versions[0].id, tmp_path / "out")
+        assert read(tmp_path / "out") == FILES
+        for wrong in ("0" * 32, "../flights", ""):
+            with pytest.raises(NotFound):
+                other.pull("flights", wrong)
+        other.close()
+
+    def test_20_pulling_repairs(self, versioner: DataVersioner, data: Path, tmp_path: Path) -> None:
+        """Pushing what is damaged is refused (capabilities ``remote`` and ``verify``)."""
+        self._needs(versioner, "remote", "verify")
+        version = versioner.commit(data, "flights")
+        versioner.push("flights", version.id)
+        if not self.damage(versioner, "flights", version.id, "deep/er/b.bin"):
+            pytest.skip("nothing that is kept can be damaged")
+        assert list(versioner.verify("flights", version.id)) == ["deep/er/b.bin"]
+        assert versioner.pull("flights", version.id) == version
+        assert list(versioner.verify("flights", version.id)) == []
+        versioner.checkout("flights", version.id, tmp_path / "out")
+        assert read(tmp_path / "out") == FILES
+        write(data, {"only/here.csv": b"3,AA"})
+        version = versioner.commit(data, "flights")
+        assert self.damage(versioner, "flights", version.id, "only/here.csv")
+        with pytest.raises(NotFound, match=r"only/here\.csv"):
+            versioner.push("flights", version.id)
+        with pytest.raises(NotFound):
+            self.elsewhere(versioner.context).pull("flights", version.id)
+
+    def test_21_what_it_cannot_do_it_says(
+        self, versioner: DataVersioner, context: Context, data: Path
+    ) -> None:
+        """Unsupported for each capability that it does not have."""
+        one = self.plain(context) or versioner
+        version = one.commit(data, "flights").id
+        calls = {
+            "remote": (lambda: one.push("flights", version), lambda: one.pull("flights", version)),
+            "diff": (lambda: one.diff("flights", version, version),),
+            "verify": (lambda: one.verify("flights", version),),
+        }
+        for capability in calls.keys() - one.capabilities:
+            for call in calls[capability]:
+                with pytest.raises(Unsupported, match=capability):
+                    call()
+
+    def test_22_an_unreachable_remote_is_unavailable_in_time(
+        self, context: Context, data: Path
+    ) -> None:
+        """Within the deadline; what needs no remote goes on (capability ``remote``)."""
+        deadline = 6.0
+        made = self.unreachable(replace(context, deadline=deadline))
+        if made is None:
+            pytest.skip("there is no remote, or it is always there")
+        version = made.commit(data, "flights")
+        for call in (made.push, made.pull):
+            start = time.monotonic()
+            with pytest.raises(Unavailable):
+                call("flights", version.id)
+            assert time.monotonic() - start < deadline
+        assert list(made.list()) == [version]
+        made.close()
+
+    def _needs(self, versioner: DataVersioner, *capabilities: str) -> None:
+        missing = set(capabilities) - versioner.capabilities
+        if missing:
+            pytest.skip(f"does not have {', '.join(sorted(missing))}")
