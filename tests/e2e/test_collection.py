@@ -46,16 +46,14 @@ def sweep(place: Place, turns: int) -> None:
     place.write("dags/shared.py", SHARED)
     place.write("dags/lasting.py", LASTING)
     place.write("work.py", WORK)
-    with (
-        started(place, "run", "lasting", "--json") as lasting,
-        gc_beside(place, "--keep-last", "2", "--grace", "1s") as reports,
-    ):
-        until((place.root / "keeping").exists)
-        for _ in range(3):  # newer runs of the pipeline: this one is not among those to keep
-            place.run("run", "lasting", "--only", "before")
-        made = work(place, turns)
-        time.sleep(8)  # twice the grace and what clocks may be wrong by
-        (place.root / "go").touch()
+    with started(place, "run", "lasting", "--json") as lasting:
+        with gc_beside(place, "--keep-last", "2", "--grace", "1s") as reports:
+            until((place.root / "keeping").exists)
+            for _ in range(3):  # newer runs of the pipeline: this one is not among those to keep
+                place.run("run", "lasting", "--only", "before")
+            made = work(place, turns)
+            time.sleep(8)  # twice the grace and what clocks may be wrong by
+        (place.root / "go").touch()  # a second after its end it would be collected, rightly
         out, err = lasting.communicate(timeout=60)
         assert lasting.returncode == 0, err
     document = json.loads(out)
