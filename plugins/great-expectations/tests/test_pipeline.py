@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from stackyard.cli.main import main
+from stackyard_great_expectations.validator import GreatExpectationsValidator
 
 PIPELINE = """
 from pathlib import Path
@@ -150,7 +151,9 @@ def test_a_task_of_its_own_process(project: Path) -> None:
     assert [line.partition(":")[0] for line in rest] == ["validate"]
 
 
-def test_bounds_are_learned_from_runs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bounds_are_learned_from_runs(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of runs that succeeded on different data; the file is reviewed, and never lost."""
     for seed in (0, 0, 1, 2, 3, 4):
         assert main(["run", "flights", "--param", f"seed={seed}"]) == 0
@@ -180,6 +183,25 @@ def test_bounds_are_learned_from_runs(project: Path, capsys: pytest.CaptureFixtu
     assert "3 runs" in (project / "x.suite.yaml").read_text()
     code, _, said = stackyard(capsys, *words)
     assert (code, said) == (0, "")
+
+    given: list[int] = []
+    learn = GreatExpectationsValidator.learn
+
+    def spy(self: Any, history: Any, *args: Any, **more: Any) -> Any:
+        frames = list(history)
+        given[:] = [len(frame) for frame in frames]
+        return learn(self, frames, *args, **more)
+
+    monkeypatch.setattr(GreatExpectationsValidator, "learn", spy)
+    stackyard(capsys, "validate", "learn", "flights", "--runs", "4")
+    assert given == [201, 202, 203, 204]  # oldest first
+    _, out, _ = stackyard(capsys, "runs", "list", "--json")
+    newest = json.loads(out)["runs"][1]["run_id"]  # before the one that failed
+    _, out, _ = stackyard(capsys, "artifact", "show", f"{newest}:load", "--json")
+    Path(json.loads(out)["path"]).unlink()
+    _, _, said = stackyard(capsys, "validate", "learn", "flights", "--runs", "5")
+    assert "there are 4 with different data" in said
+    assert given == [200, 201, 202, 203]
 
     for wrong, hint in (
         (("flight",), "Did you mean 'flights'?"),
