@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import signal
@@ -15,7 +17,7 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.errors import InvalidInput, NotFound, Unavailable
 from stackyard.testing.data_versioner_case import read, write
-from stackyard_dvc.cache import Cache, own_cache
+from stackyard_dvc.cache import Cache, Damaged, own_cache, read_list
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.versioner import DvcDataVersioner
 from tests.racing import raced
@@ -178,6 +180,24 @@ def test_what_changes_while_it_is_committed(
     write(data, {"a.csv": b"first"})
     version = versioner.commit(data, "flights")
     assert versioner.verify("flights", version.id) == ()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"relpath": "../out", "md5": "0" * 32},
+        {"relpath": "/out", "md5": "0" * 32},
+        {"relpath": "a/../../out", "md5": "0" * 32},
+        {"relpath": "a", "md5": "../../../../out"},
+        {"relpath": "a"},
+        "a",
+    ],
+)
+def test_a_list_that_leads_out_of_its_folder(entry: object) -> None:
+    """A remote may hold any list, under the id that it has."""
+    data = json.dumps([entry]).encode()
+    with pytest.raises(Damaged):
+        read_list(data, f"{hashlib.md5(data).hexdigest()}.dir")
 
 
 def test_what_killed_processes_left_goes(versioner: DvcDataVersioner, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -24,6 +25,7 @@ from stackyard.components.data_versioner import dataset_files
 from stackyard.errors import InvalidInput
 
 LINKS = ["reflink", "copy"]  # never a link through which a user's change reaches the cache
+MD5 = re.compile(r"[0-9a-f]{32}")
 PART, THREADS = 16, 4
 DAY = 86_400.0
 CONFIG = """[core]
@@ -230,10 +232,21 @@ def own_cache(context: Context) -> Iterator[Cache]:
 
 
 def read_list(data: bytes, version: str) -> dict[str, str]:
-    """The files of a folder's list; Damaged if it is not what its id says."""
+    """The files of a folder's list.
+
+    Raises:
+        Damaged: it is not what its id says, or names what is not inside of the folder.
+    """
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != _content(version):
         raise Damaged(version)
-    return {entry["relpath"]: entry["md5"] for entry in json.loads(data)}
+    try:
+        files = {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(data)}
+    except (ValueError, TypeError, KeyError) as exc:
+        raise Damaged(version) from exc
+    for part, md5 in files.items():  # both reach paths, and a remote is other people's
+        if {"", ".", ".."} & {*part.split("/")} or not MD5.fullmatch(md5):
+            raise Damaged(version)
+    return files
 
 
 def _content(oid: str) -> str:
