@@ -41,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     one = add("profile", "propose a suite that a table passes, for review")
     one.add_argument("file", metavar="FILE", help=TABLES)
-    _add_proposal(one, "the file's name")
+    one.add_argument("--name", metavar="NAME", help="the suite's name (default: the file's name)")
+    _add_proposal(one)
     one = add("learn", "propose bounds from the data of earlier runs, for review")
     one.add_argument("pipeline", metavar="PIPELINE", help="a pipeline that has runs in the store")
     one.add_argument(
@@ -56,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--false-alarms", type=_rate, default=0.01, metavar="RATE",
         help="the chance that sound data fails the suite (default: %(default)s)",
     )  # fmt: skip
-    _add_proposal(one, "the pipeline's name")
+    _add_proposal(one)
     one = add("run", "check a table against a suite; ends with 1 if it does not pass")
     one.add_argument("file", metavar="FILE", help=TABLES)
     one.add_argument("suite", metavar="SUITE", help="the suite's YAML file")
@@ -69,8 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         add_json(sub)
 
 
-def _add_proposal(parser: argparse.ArgumentParser, named: str) -> None:
-    parser.add_argument("--name", metavar="NAME", help=f"the suite's name (default: {named})")
+def _add_proposal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="where to write it (default: print it)")
     parser.add_argument(
         "--force", action="store_true", help="overwrite a file that there is, showing what changes"
@@ -95,9 +95,7 @@ def run(args: argparse.Namespace) -> int:
             store = stack.store()
             inputs = _history(store, args.pipeline, args.step, args.runs)
             frames = (store.artifacts.load(ref) for ref in inputs)
-            proposed = validator.learn(
-                frames, args.name or args.pipeline, false_alarms=args.false_alarms
-            )
+            proposed = validator.learn(frames, args.pipeline, false_alarms=args.false_alarms)
     return _give(proposed, args)
 
 
