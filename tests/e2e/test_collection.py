@@ -60,14 +60,22 @@ def sweep(place: Place, turns: int) -> None:
     assert document["warnings"] == []
     gone = {run_id for report in reports for run_id in report["runs"]}
     assert gone
-    assert sum(report["artifacts"] for report in reports) > 0
     assert document["run_id"] not in gone
-    kept = [r["run_id"] for r in place.json("runs", "list", "--limit", "1000")["runs"]]
-    assert set(made) - gone <= set(kept)
     check_sound(place, [document["run_id"]])
-    check_sound(place, kept)
     (told,) = runs(client(place.root), document["run_id"])
     assert set(files(client(place.root), told)) == {"early.txt"}
+    # As long as a run goes on, what is younger than it stays. Now that may go as well.
+    again = ("runs", "gc", "--keep-last", "2", "--grace", "1s")
+
+    def collected() -> bool:
+        report = place.json(*again)
+        gone.update(report["runs"])
+        return bool(report["artifacts"])
+
+    until(collected)
+    kept = [r["run_id"] for r in place.json("runs", "list", "--limit", "1000")["runs"]]
+    assert set(made) - gone <= set(kept)
+    check_sound(place, kept)
     newest = store(place).records.run(max(set(made) & set(kept))).params
     given = (f"--param={name}={value}" for name, value in newest.items())
     assert set(place.steps("shared", *given).values()) == {"cached"}
