@@ -51,6 +51,20 @@ def ids(place: Place, *words: str) -> list[str]:
     return [v["id"] for v in place.json("data", "list", *words)["versions"]]
 
 
+def test_what_two_components_keep_comes_back_once(versioned: Place) -> None:
+    """And is pushed by the one that has a remote, saying so of the other."""
+    both = PIPELINE.replace('("raw.csv"), "codes"', '("data"), "flights"').replace(
+        "versioned", "both"
+    )
+    versioned.write("dags/both.py", both)
+    versioned.run("run", "both")
+    (made,) = versioned.json("data", "checkout", "--run", "latest")["versions"]
+    assert Path(made["path"]).name == "flights"
+    pushed = versioned.run("data", "push", "--run", "latest")
+    assert "data_versioner.raw has no remote; left out" in pushed.stderr
+    assert (versioned.root.parent / "remote").is_dir()
+
+
 def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
     """Of an old run, by one command; all that it had, from each component."""
     first = versioned.json("run", "versioned")["run_id"]
@@ -71,7 +85,7 @@ def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
     assert codes["path"] == str(versioned.root / "raw/codes")
     document = versioned.json("data", "checkout", "--run", "latest")
     folder = versioned.root / ".stackyard/data" / document["run_id"]
-    assert [Path(v["path"]) for v in document["versions"]] == [folder / "codes", folder / "flights"]
+    assert [Path(v["path"]) for v in document["versions"]] == [folder / "flights", folder / "codes"]
     assert (folder / "flights/flights.csv").read_text() == "2"
 
 

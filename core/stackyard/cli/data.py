@@ -129,6 +129,7 @@ def _diff(project: Project, stack: Stack, args: argparse.Namespace) -> int:
 
 def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     wanted, stack, run_id = _wanted(project, stack, args)
+    wanted = _once(wanted)
     if run_id is None and not args.to:
         raise UsageError(f"stackyard data checkout {args.dataset}: say where: --to PATH")
     folder = Path(args.to) if args.to else project.root / ".stackyard" / "data" / str(run_id)
@@ -148,6 +149,14 @@ def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     return 0
 
 
+def _once(wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Each version from one component, the unnamed one if it has it."""
+    found: dict[tuple[str, str], Wanted] = {}
+    for one in sorted(wanted, key=lambda w: w.component != KIND):
+        found.setdefault((one.name, one.id), one)
+    return list(found.values())
+
+
 def _write(versioner: DataVersioner, one: Wanted, target: Path, *, overwrite: bool) -> None:
     """Check a version out; pull what is not here, or not whole, if there is a remote."""
     try:
@@ -162,6 +171,7 @@ def _write(versioner: DataVersioner, one: Wanted, target: Path, *, overwrite: bo
 
 def _push(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     wanted, stack, _ = _wanted(project, stack, args)
+    wanted = _shared(stack, wanted)
     for one in wanted:
         with _opened(stack, one.component) as versioner:
             versioner.push(one.name, one.id)
@@ -169,8 +179,21 @@ def _push(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     return 0
 
 
+def _shared(stack: Stack, wanted: list[Wanted]) -> list[Wanted]:
+    """Those whose component has a remote; all, where none has, so that it says what it lacks."""
+    able = []
+    for one in wanted:
+        with _opened(stack, one.component) as versioner:
+            if "remote" in versioner.capabilities:
+                able.append(one)
+    for one in [one for one in wanted if able and one not in able]:
+        output.warn(f"{one.name}@{one.id}: {one.component} has no remote; left out")
+    return able or wanted
+
+
 def _pull(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     wanted, stack, _ = _wanted(project, stack, args)
+    wanted = _shared(stack, wanted)
     for one in wanted:
         with _opened(stack, one.component) as versioner:
             versioner.pull(one.name, one.id)
