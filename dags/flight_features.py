@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from stackyard import (
     FeatureStore,
     Period,
+    SkewReport,
     ViewDefinition,
     from_stack,
     pipeline,
     read_suite,
     read_views,
+    skew,
     step,
     validate,
 )
@@ -58,10 +61,29 @@ def publish(
 
 
 @step(effect=True)
-def refresh(views: list[str], period: Period, *, features: FeatureStore = from_stack()) -> Period:
-    """Bring the newest measurements to where a server looks them up."""
-    features.materialize(period.end, views=views)
-    return period
+def refresh(views: list[str], period: Period, *, features: FeatureStore = from_stack()) -> datetime:
+    """Bring the newest measurements to where a server looks them up; return up to when."""
+    return min(features.materialize(period.end, views=views).values())
+
+
+@step(cache=False)  # what is looked up changes with time
+def compare(
+    weather: pd.DataFrame,
+    views: list[str],
+    until: datetime,
+    *,
+    features: FeatureStore = from_stack(),
+) -> SkewReport:
+    """Hold what a server looks up against what training is given; refuse a difference."""
+    known = [view for view in features.describe() if view.name in views]
+    names = [f"{view.name}:{feature}" for view in known for feature in view.features]
+    newest = weather.groupby("origin", as_index=False)["time_hour"].max()
+    joined = features.historical(newest, names, timestamp="time_hour")
+    report = skew(features, joined, names, timestamp="time_hour", until=until)
+    print(report)
+    if not all(feature.ok for feature in report.features):
+        raise ValueError(f"what is served is not what is learned from:\n{report}")
+    return report
 
 
 @pipeline(schedule="@daily", start="2013-01-01", timezone="America/New_York")
@@ -69,4 +91,4 @@ def flight_features(period: Period = Period.scheduled()) -> None:
     """Take in the weather of one day, or of any other period."""
     weather = validate(observe(period), read_suite(SUITE))
     views = publish(weather, read_views(VIEWS))
-    refresh(views, period)
+    compare(weather, views, refresh(views, period))

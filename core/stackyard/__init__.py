@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stackyard.pipeline import pipeline as pipeline
     from stackyard.pipeline import step as step
     from stackyard.signature import Resource as Resource
+    from stackyard.skew import SkewReport as SkewReport
     from stackyard.skew import skew as skew
     from stackyard.suites import read_suite as read_suite
     from stackyard.validation import validate as validate
@@ -55,6 +56,7 @@ _HOMES = {
     "Resource": "stackyard.signature",
     "Secret": "stackyard.components.base",
     "Server": "stackyard.components.server",
+    "SkewReport": "stackyard.skew",
     "StackyardError": "stackyard.errors",
     "ViewDefinition": "stackyard.components.feature_view",
     "Tracker": "stackyard.components.tracker",
@@ -87,6 +89,7 @@ __all__ = [
     "Resource",
     "Secret",
     "Server",
+    "SkewReport",
     "StackyardError",
     "Tracker",
     "Validator",

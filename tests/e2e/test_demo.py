@@ -57,7 +57,7 @@ def test_the_demo_without_airflow(tmp_path: Path) -> None:
     weather, first, second, *_ = re.findall(
         r"^\d/4 .*?(?=^\d/4|\Z)", said, re.MULTILINE | re.DOTALL
     )
-    for step in ("observe", "validate", "publish", "refresh"):
+    for step in ("observe", "validate", "publish", "refresh", "compare"):
         assert re.search(rf"^{step} +succeeded", weather, re.MULTILINE)
     for step in ("load", "validate", "join_weather", "split", "features", "train", "evaluate"):
         assert re.search(rf"^{step} +succeeded", first, re.MULTILINE)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from stackyard import Period, load_run, read_views
 from stackyard.cli.demo import FILES
 from stackyard.cli.main import main
+from stackyard.testing import MemoryFeatureStore
 
 ROOT = Path(__file__).parents[2]
 MARCH = "period=2013-03"
@@ -138,6 +143,38 @@ def test_a_sound_month_goes_through(
     names = {("data", "flights-2013-03-01_2013-04-01"), ("validation", "flights")}
     assert set(found) == {*names, ("features", "weather")}
     assert found["validation", "flights"] == "passed"
+
+
+def test_the_weather_of_a_month_that_is_over_is_taken_in_late(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a server looks up stays the newest: March has no such temperature to compare with."""
+    for month in ("2013-04", "2013-03"):
+        run = document(capsys, "run", "flight_features", "--param", f"period={month}")
+        assert run["status"] == "succeeded"
+        report = load_run("latest")["compare"]
+        (temp,) = [f for f in report.features if f.feature == "weather:temp"]
+        assert temp.compared == (3 if month == "2013-04" else 0)
+
+
+def test_what_is_served_and_is_not_what_was_joined_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(project / "dags"))
+    flight_features = importlib.import_module("flight_features")
+    del sys.modules["flight_features"]
+    store, end = MemoryFeatureStore(), datetime(2013, 1, 1, 10, tzinfo=UTC)
+    hour = pd.DataFrame({"origin": ["JFK"], "time_hour": pd.Series([end]).dt.as_unit("ns")})
+    weather = hour.assign(
+        temp=40.0, humid=50.0, wind_speed=9.0, precip=0.0, pressure=1e3, visib=9.0
+    )
+    views = flight_features.publish(weather, read_views(flight_features.VIEWS), features=store)
+    until = flight_features.refresh(views, Period(end, end), features=store)
+    assert flight_features.compare(weather, views, until, features=store).ok
+    served = store.online
+    monkeypatch.setattr(store, "online", lambda *a: served(*a).assign(temp=41.0))
+    with pytest.raises(ValueError, match="weather:temp: 0 of 1 equal, largest difference 1"):
+        flight_features.compare(weather, views, until, features=store)
 
 
 def test_without_the_components_it_is_refused_before_the_run(

@@ -108,12 +108,16 @@ class FeatureStore(Component):
 
     def materialize(
         self, until: datetime, *, since: datetime | None = None, views: Sequence[str] | None = None
-    ) -> None:
+    ) -> Mapping[str, datetime]:
         """Bring the newest values up to ``until`` to the online side (capability ``materialize``).
 
         Without ``since``, from where the last one ended. Again, it changes nothing.
+
+        Returns:
+            Up to when each of the views is online: ``until``, or later where it was so before.
         """
         self.require("materialize")
+        raise NotImplementedError
 
     def online(self, rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Join the newest materialized values to entities (capability ``online``).

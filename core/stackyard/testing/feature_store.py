@@ -139,7 +139,7 @@ class FeatureStoreContract(JoinContract):
         self.given(context, WEATHER, weather())
         asked = questions(["LGA", "JFK", "XXX", None, "JFK"], [0] * 5)[["origin"]]
         asked.index = pd.Index([5, 5, 3, 2, 1])
-        store.materialize(_hour(2))
+        assert store.materialize(_hour(2)) == {"weather": _hour(2)}
         values = store.online(asked, ["weather:rain", "weather:temp"])
         pd.testing.assert_frame_equal(values[["origin"]], asked)
         assert list(values.columns) == ["origin", "rain", "temp"]
@@ -147,7 +147,7 @@ class FeatureStoreContract(JoinContract):
         store.materialize(_hour(3))
         assert plain(store.online(asked, ["weather:temp"])["temp"]) == [2.0, 3.0, None, None, 3.0]
         for _ in range(2):  # never back to older values
-            store.materialize(_hour(1))
+            assert store.materialize(_hour(1), views=["weather"]) == {"weather": _hour(3)}
             assert plain(store.online(asked, ["weather:rain"])["rain"]) == [20, 30, None, None, 30]
         with pytest.raises(NotFound):
             store.online(asked, ["weather:wind"])

@@ -139,16 +139,18 @@ class MemoryFeatureStore(FeatureStore):
 
     def materialize(
         self, until: datetime, *, since: datetime | None = None, views: Sequence[str] | None = None
-    ) -> None:
+    ) -> Mapping[str, datetime]:
         """Let ``online`` see values up to ``until``."""
         import pandas as pd
 
         moment = pd.Timestamp(until)
         moment = moment.tz_localize("UTC") if moment.tz is None else moment
-        for name in self._views if views is None else views:
+        wanted = list(self._views if views is None else views)
+        for name in wanted:
             if name not in self._views:
                 raise NotFound(f"there is no view {name!r}. Views: {', '.join(self._views)}")
             self._until[name] = max(moment, self._until.get(name, moment))
+        return {name: self._until[name].to_pydatetime() for name in wanted}
 
     def online(self, rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Join the newest values that were materialized."""

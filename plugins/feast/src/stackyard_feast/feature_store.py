@@ -104,7 +104,7 @@ class FeastFeatureStore(FeatureStore):
 
     def materialize(
         self, until: datetime, *, since: datetime | None = None, views: Sequence[str] | None = None
-    ) -> None:
+    ) -> Mapping[str, datetime]:
         """Bring the newest values to SQLite: see the contract.
 
         Rows written late are found, also where they are about a time before the last one.
@@ -114,8 +114,9 @@ class FeastFeatureStore(FeatureStore):
             known = self._registry.views()
             wanted = [self._view(name) for name in (known if views is None else views)]
             with self._registry.call("materialize") as feast:
-                online.materialize(feast, self._registry.marks, wanted, end, begin)
+                done = online.materialize(feast, self._registry.marks, wanted, end, begin)
                 self._registry.refresh(feast)
+        return done
 
     def online(self, rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Join the newest materialized values; of timestamps, Feast keeps whole seconds."""

@@ -33,8 +33,10 @@ class Mark:
 
 def materialize(
     feast: Feast, marks: Path, views: Sequence[KnownView], until: datetime, since: datetime | None
-) -> None:
+) -> Mapping[str, datetime]:
     """Bring the newest values up to ``until`` online; what is there is never replaced by older.
+
+    Returns up to when each of the views is online.
 
     Begins where the last one ended, or earlier: at the first row that was written since, as it
     may be about an earlier time; at the beginning, where the definition or a file changed.
@@ -54,6 +56,7 @@ def materialize(
             feast.materialize(start, end, feature_views=[view.name])
         done[view.name] = new
         write_whole(marks, json.dumps({name: asdict(mark) for name, mark in done.items()}))
+    return {view.name: datetime.fromisoformat(done[view.name].until) for view in views}
 
 
 def read(marks: Path) -> dict[str, Mark]:
