@@ -20,6 +20,7 @@ from stackyard import Period, load_run, read_views
 from stackyard.cli.demo import FILES
 from stackyard.cli.main import main
 from stackyard.testing import MemoryFeatureStore
+from tests.e2e.tracking import client, runs
 
 ROOT = Path(__file__).parents[2]
 MARCH = "period=2013-03"
@@ -143,6 +144,10 @@ def test_a_sound_month_goes_through(
     names = {("data", "flights-2013-03-01_2013-04-01"), ("validation", "flights")}
     assert set(found) == {*names, ("features", "weather")}
     assert found["validation", "flights"] == "passed"
+    (told,) = runs(client(project), run["run_id"])
+    assert {f"{kind}.{name}": value for (kind, name), value in found.items()}.items() <= (
+        told.data.tags.items()
+    )
 
 
 def test_the_weather_of_a_month_that_is_over_is_taken_in_late(
