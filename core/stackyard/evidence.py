@@ -43,8 +43,16 @@ def evidence(attempts: Iterable[AttemptRecord]) -> tuple[Evidence, ...]:
 
 
 def tags(attempts: Iterable[AttemptRecord]) -> dict[str, str]:
-    """The same as labels for a tracker: ``data.flights``, ``features.weather``, ..."""
-    return {f"{one.kind}.{one.name}": one.value for one in evidence(attempts)}
+    """The same as labels for a tracker: ``data.flights``, ``features.weather``, ...
+
+    Where steps differ, all values are there; of a suite that failed anywhere, ``failed``.
+    """
+    found: dict[str, list[str]] = {}
+    for one in evidence(attempts):
+        values = found.setdefault(f"{one.kind}.{one.name}", [])
+        if one.value not in values:
+            values.append(one.value)
+    return {n: "failed" if "failed" in values else ", ".join(values) for n, values in found.items()}
 
 
 def _of(attempt: AttemptRecord) -> Iterator[Evidence]:
@@ -89,7 +97,7 @@ def _validation(report: ValidationReport) -> Iterator[tuple[str, str, str, str]]
 
 
 def _named(check: Check) -> str:
-    of = f"{check.expectation}({check.column})"
+    of = f"{check.expectation}({check.column})" if check.column else check.expectation
     return of if check.severity == "critical" else f"{of} ({check.severity})"
 
 

@@ -150,7 +150,9 @@ def _difference(a: Any, b: Any, tolerance: float) -> float | None:
         return abs((a - b).total_seconds()) or None
     if a == b:
         return None
-    if isinstance(a, str | bool) or isinstance(b, str | bool):
+    import numpy as np
+
+    if isinstance(a, str | bool | np.bool_) or isinstance(b, str | bool | np.bool_):
         return -1.0
     size = abs(float(a - b))
     return size if size > tolerance * max(abs(float(a)), abs(float(b))) else None

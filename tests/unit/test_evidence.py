@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -82,6 +82,19 @@ def test_the_tracker_gets_labels(store, run):
     assert tags["data.flights_2013-01"] == "9f3c.dir"
     assert tags["features.weather"] == "ab" * 16
     assert tags["validation.flights"] == "failed"
+
+
+def test_labels_of_steps_that_differ(store):
+    """A suite that failed once has failed; both versions of a dataset are there."""
+    made = history.run_record(4)
+    assert store.records.start(made)
+    bad, good = (ValidationReport("s", 1, (check,)) for check in (NULLS, GOOD))
+    history.attempt(store, made, "load", journal=(row("validator", bad), row("dv", DATA)))
+    other = replace(DATA, id="77.dir")
+    history.attempt(store, made, "split", journal=(row("validator", good), row("dv", other)))
+    tags = facts(store, made.run_id).tags
+    assert tags["validation.s"] == "failed"
+    assert tags["data.flights_2013-01"] == "9f3c.dir, 77.dir"
 
 
 def test_runs_show_names_it(store, run, capsys):

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
+from stackyard.components.feature_store import ViewDefinition
 from stackyard.errors import InvalidInput, NotFound, Unsupported
 from stackyard.skew import skew
 from stackyard.testing import MemoryFeatureStore
@@ -63,6 +64,18 @@ def test_a_difference_is_told_by_feature(store: Store) -> None:
     assert (temp.compared, temp.equal, temp.largest) == (3, 1, 1.5)
     assert sorted(e["origin"] for e in temp.examples) == ["JFK", "LGA"]
     assert "weather:temp: 1 of 3 equal, largest difference 1.5" in str(report)
+
+
+def test_truth_values_differ_without_a_size() -> None:
+    made = Store(None, Context(name="feature_store"))
+    made.apply([ViewDefinition("sky", {"origin": "string"}, {"clear": "bool"}, "time")])
+    rows = weather()[["origin", "time"]].assign(clear=True)
+    made.write("sky", rows)
+    made.materialize(datetime(2013, 1, 1, 4, tzinfo=UTC))
+    made.change = lambda rows: rows.assign(clear=~rows["clear"])
+    asked = made.historical(questions(["JFK"], [4]), ["sky:clear"], timestamp="at")
+    (clear,) = skew(made, asked, ["sky:clear"], timestamp="at").features
+    assert (clear.compared, clear.equal, clear.largest) == (1, 0, None)
 
 
 def test_a_null_for_a_value_differs(store: Store) -> None:

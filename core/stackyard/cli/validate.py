@@ -145,13 +145,20 @@ def _history(store: Store, pipeline: str, place: str, number: int) -> list[Artif
     """The frames that a step of earlier runs was given, oldest first, each content once."""
     found: dict[str, ArtifactRef] = {}
     looked = 0
+    other: UsageError | None = None
     for attempt in _attempts(store, pipeline, place.partition(".")[0]):
         looked += 1
-        ref = _frame(attempt, place)
+        try:
+            ref = _frame(attempt, place)
+        except UsageError as exc:  # the pipeline was another one then
+            other = other or exc
+            continue
         if _kept(store, ref):
             found.setdefault(ref.digest, ref)
         if len(found) == number:
             break
+    if not found and other is not None:
+        raise other
     if len(found) < number:
         output.warn(
             f"asked for {plural(number, 'run')}, and there are {len(found)} with different data "
@@ -168,15 +175,18 @@ def _attempts(store: Store, pipeline: str, step: str) -> Iterator[AttemptRecord]
             f"there is no run of a pipeline {pipeline!r} in store {store.url}. Pipelines with "
             f"runs: {', '.join(names) or 'none'}.{suggest(pipeline, names)}"
         )
+    steps: dict[str, None] = {}
     for record in store.records.runs(pipeline):
         if store.records.status(record.run_id) == "succeeded":
             attempts = store.records.latest(record.run_id)
-            if step not in attempts:
-                raise UsageError(
-                    f"run {record.run_id} has no step {step!r}. Steps: {', '.join(attempts)}."
-                    f"{suggest(step, list(attempts))} Name one: --step STEP"
-                )
-            yield attempts[step]
+            steps |= dict.fromkeys(attempts)
+            if step in attempts:
+                yield attempts[step]
+    if steps and step not in steps:
+        raise UsageError(
+            f"no run of pipeline {pipeline!r} that succeeded has a step {step!r}. Steps: "
+            f"{', '.join(steps)}.{suggest(step, list(steps))} Name one: --step STEP"
+        )
 
 
 def _frame(attempt: AttemptRecord, place: str) -> ArtifactRef:

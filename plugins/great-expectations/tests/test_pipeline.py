@@ -158,6 +158,7 @@ def test_bounds_are_learned_from_runs(
     for seed in (0, 0, 1, 2, 3, 4):
         assert main(["run", "flights", "--param", f"seed={seed}"]) == 0
         sys.modules.pop("flights", None)
+    assert main(["run", "flights", "--only", "load"]) == 0  # has nothing to learn from
     assert main(["run", "flights", "--param", "nulls=9"]) == 1
     capsys.readouterr()
     code, out, said = stackyard(
@@ -196,7 +197,7 @@ def test_bounds_are_learned_from_runs(
     stackyard(capsys, "validate", "learn", "flights", "--runs", "4")
     assert given == [201, 202, 203, 204]  # oldest first
     _, out, _ = stackyard(capsys, "runs", "list", "--json")
-    newest = json.loads(out)["runs"][1]["run_id"]  # before the one that failed
+    newest = json.loads(out)["runs"][2]["run_id"]  # before those two
     _, out, _ = stackyard(capsys, "artifact", "show", f"{newest}:load", "--json")
     Path(json.loads(out)["path"]).unlink()
     _, _, said = stackyard(capsys, "validate", "learn", "flights", "--runs", "5")

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,15 @@ def test_what_makes_the_tool_raise_stops_no_other() -> None:
         ),
         ("table_columns_to_match_ordered_list", {"column_list": ["x"]}, "observed delay, carrier"),
         ("column_max_to_be_between", {"column": "delay", "max_value": 3}, "examples=1"),
+        ("column_median_to_be_between", {"column": "delay", "min_value": 901}, "examples=1"),
+        (
+            "column_quantile_values_to_be_between",
+            {
+                "column": "delay",
+                "quantile_ranges": {"quantiles": [0.0, 1.0], "value_ranges": [[0, 1], [0, 1]]},
+            },
+            "examples=1",
+        ),
         (
             "column_distinct_values_to_equal_set",
             {"column": "carrier", "value_set": ["UA", "AA", "YV"]},
@@ -119,6 +129,17 @@ def test_what_is_observed_of_rows_is_said_if_asked_for() -> None:
     text = ("column_stdev_to_be_between", {"column": "carrier", "min_value": 1})
     assert "UA" not in checked(text)[0].message
     assert "UA" in checked(text, examples=1)[0].message
+
+
+@pytest.mark.parametrize("more", [{}, {"condition_parser": "pandas"}])
+def test_nothing_of_a_suite_is_evaluated(more: dict[str, str], tmp_path: Path) -> None:
+    """pandas would call what a condition names."""
+    touched = tmp_path / "touched"
+    condition = f"@pd.io.common.os.system('touch {touched}') == 0 or delay > 0"
+    kwargs = {"column": "delay", "row_condition": condition, **more}
+    with pytest.raises(InvalidInput, match="'row_condition' is evaluated as code"):
+        checked(("column_values_to_not_be_null", kwargs))
+    assert not touched.exists()
 
 
 def test_days_are_bounds_of_times() -> None:

@@ -9,8 +9,11 @@ from stackyard.components.suite_check import no_column
 from stackyard.components.validator import Check, Expectation
 from stackyard_great_expectations.vocabulary import columns
 
-# What these observe are values of rows, not of the column as a whole.
-_OF_ROWS = ("_max_", "_min_", "most_common", "distinct_values")
+# What these observe is of the column as a whole; what any other observes may be a value of a row.
+_OF_COLUMNS = (
+    "expect_table_", "_mean_", "_stdev_", "_sum_", "_of_type", "_in_type_list", "null_count",
+    "unique_value_count", "proportion_of_unique", "proportion_of_non_null",
+)  # fmt: skip
 # What the tool says of an expectation that cannot be checked, where it holds no value of a row.
 _HARMLESS = (
     "Column values, min_value, and max_value must either be None or of the same type",
@@ -84,7 +87,7 @@ def _message(
             f"{facts[key]} values are {what}" for what, key in counted.items() if facts.get(key)
         ]
         return "; ".join(parts)
-    if any(part in one.type for part in _OF_ROWS) and not examples:
+    if not examples and not any(part in one.type for part in _OF_COLUMNS):
         return "it observes values of rows; examples=1 shows them"
     low, high = (one.kwargs.get(name) for name in ("min_value", "max_value"))
     said = f"observed {_bound(observed)}"

@@ -15,6 +15,8 @@ _RESERVED = {
     "batch_id", "catch_exceptions", "description", "id", "meta", "notes", "rendered_content",
     "result_format", "severity", "windows",
 }  # fmt: skip
+# They are text that pandas evaluates, which can call anything.
+_EVALUATED = ("row_condition", "condition_parser")
 _COLUMNS = ("column", "column_A", "column_B")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -31,11 +33,18 @@ def arguments(kind: str) -> Sequence[str]:
     """Names of the arguments of an expectation."""
     from great_expectations.expectations import registry
 
-    return sorted(set(registry.get_expectation_impl(kind).__fields__) - _RESERVED)
+    return sorted(set(registry.get_expectation_impl(kind).__fields__) - {*_RESERVED, *_EVALUATED})
 
 
 def wrong(one: Expectation) -> Iterator[str]:
     """What is wrong with the arguments of an expectation of a known type."""
+    evaluated = [name for name in _EVALUATED if name in one.kwargs]
+    if evaluated:
+        yield (
+            f"{evaluated[0]!r} is evaluated as code, which a suite may not hold. Select the rows "
+            "in a step, and validate what it returns"
+        )
+        return
     names = arguments(one.type)
     for name, value in one.kwargs.items():
         if name not in names:
