@@ -11,27 +11,51 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stackyard.errors import AlreadyExists
+
 _NOT_HERE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}
 
 
 @contextmanager
-def made_whole(target: Path) -> Iterator[Path]:
+def made_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """Give a path beside ``target`` to make a file or folder at; it then takes the target's place.
 
-    Whatever is at ``target`` goes. Where making it fails, or the process is killed, ``target`` is
-    as it was.
+    With ``overwrite``, whatever is at ``target`` goes; without, only an empty folder does, also if
+    something was put there meanwhile. Where making it fails, ``target`` is as it was; also where
+    the process is killed, if the system can swap two paths in one step, as Linux does.
 
     Raises:
+        AlreadyExists: without ``overwrite``: something is there.
         OSError: it cannot be put there; ``target`` is as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name[:200]}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         yield beside
-        if not _exchange(beside, target):
+        if not overwrite:
+            _put_new(beside, target)
+        elif not _exchange(beside, target):
             os.rename(beside, target)
     finally:
         _remove(beside)  # what was not put there, or what was there before
+
+
+def _put_new(one: Path, other: Path) -> None:
+    """Move to where nothing is, or an empty folder: a look beforehand would not tell for sure."""
+    try:
+        if one.is_dir():
+            os.rename(one, other)  # POSIX: takes the place of no folder but an empty one
+            return
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.rmdir(other)
+        os.link(one, other)
+    except OSError as exc:
+        if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        raise AlreadyExists(
+            f"{other}: something was put there meanwhile; nothing was written. Choose another "
+            "target"
+        ) from exc
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stackyard import whole_folder
+from stackyard.errors import AlreadyExists
 from stackyard.whole_folder import made_whole
 
 
@@ -31,7 +32,7 @@ def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
         target = tmp_path / before
         if before in ("folder", "empty"):
             fill(target, *(["old"] if before == "folder" else []))
-        with made_whole(target) as beside:
+        with made_whole(target, overwrite=True) as beside:
             fill(beside, "new")
         assert [p.name for p in target.iterdir()] == ["new"]
     assert len(list(tmp_path.iterdir())) == 4
@@ -40,13 +41,38 @@ def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("way")
 def test_what_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
     target = fill(tmp_path / "target", "old")
-    with pytest.raises(KeyboardInterrupt), made_whole(target) as beside:
+    with pytest.raises(KeyboardInterrupt), made_whole(target, overwrite=True) as beside:
         fill(beside, "half")
         raise KeyboardInterrupt
-    with pytest.raises(FileNotFoundError), made_whole(target):
+    with pytest.raises(FileNotFoundError), made_whole(target, overwrite=True):
         pass  # nothing was made
     assert [p.name for p in target.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("meanwhile", ["file", "folder"])
+@pytest.mark.parametrize("made", ["file", "folder"])
+def test_what_was_put_there_meanwhile_stays(tmp_path: Path, made: str, meanwhile: str) -> None:
+    target = tmp_path / "target"
+    with pytest.raises(AlreadyExists), made_whole(target, overwrite=False) as beside:
+        beside.write_text("new") if made == "file" else fill(beside, "new")
+        target.write_text("mine") if meanwhile == "file" else fill(target, "mine")
+    assert (target if meanwhile == "file" else target / "mine").read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("before", ["nothing", "an empty folder"])
+@pytest.mark.parametrize("made", ["file", "folder"])
+def test_it_takes_the_place_of_nothing_or_an_empty_folder(
+    tmp_path: Path, made: str, before: str
+) -> None:
+    target = tmp_path / "deep" / "target"
+    if before != "nothing":
+        fill(target)
+    with made_whole(target, overwrite=False) as beside:
+        beside.write_text("new") if made == "file" else fill(beside, "new")
+    assert (target if made == "file" else target / "new").read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
 
 
 def test_linux_swaps_in_one_step(tmp_path: Path) -> None:

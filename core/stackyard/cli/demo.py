@@ -256,7 +256,7 @@ def _report(
         enter = f". {_shown(Path(sys.prefix) / 'bin' / 'activate')} && {enter}"
     output.say(f"  {enter}")
     output.say("  stackyard runs show latest --html                # a page of the run")
-    output.say("  stackyard data checkout --run latest --to data   # the flights as they came")
+    output.say("  stackyard data checkout --run latest             # the flights as they came")
     output.say("  stackyard run flight_features --param period=2013-02")
     output.say("  stackyard run flight_delays --param period=2013-02")
     output.say(

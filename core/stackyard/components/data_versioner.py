@@ -205,7 +205,8 @@ def check_target(target: Path, project: Path, *, overwrite: bool) -> Path:
 
     Raises:
         AlreadyExists: it is a file or a folder that holds something, and ``overwrite`` is not set.
-        InvalidInput: it is the project or a folder around it, and would be overwritten.
+        InvalidInput: it is the project, a folder around it, or one of Stackyard's own in it, and
+            would be overwritten.
     """
     real = Path(os.path.realpath(target))
     occupied = real.exists() and not (real.is_dir() and not any(real.iterdir()))
@@ -214,6 +215,12 @@ def check_target(target: Path, project: Path, *, overwrite: bool) -> Path:
     if not overwrite:
         what = "holds something" if real.is_dir() else "is a file"
         raise AlreadyExists(f"{target} {what}; nothing was written. Choose another target")
-    if Path(os.path.realpath(project)).is_relative_to(real):
+    home = Path(os.path.realpath(project))
+    if home.is_relative_to(real):
         raise InvalidInput(f"{target} holds the project itself and is not overwritten")
+    own = home / ".stackyard"
+    if real.is_relative_to(own) and not real.is_relative_to(own / "data"):
+        raise InvalidInput(
+            f"{target} holds what Stackyard keeps and is not overwritten. Choose another target"
+        )
     return real

@@ -165,9 +165,12 @@ class DataVersionerContract(DataVersionerCapabilities):
         assert target.read_bytes() == FILES["a.csv"]
         versioner.checkout("flights", version.id, target, overwrite=True)
         assert read(target) == FILES
-        with pytest.raises(InvalidInput):
-            versioner.checkout("flights", version.id, Path("."), overwrite=True)
-        assert data.is_dir()
+        own = versioner.context.project / ".stackyard" / "store"
+        write(own, {"run": b"a record"})
+        for kept in (Path("."), Path(".stackyard"), own):
+            with pytest.raises(InvalidInput):
+                versioner.checkout("flights", version.id, kept, overwrite=True)
+        assert data.is_dir() and read(own) == {"run": b"a record"}
 
     def test_11_a_version_stays_what_it_is(
         self, versioner: DataVersioner, data: Path, tmp_path: Path

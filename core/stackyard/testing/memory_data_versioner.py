@@ -63,7 +63,8 @@ class MemoryDataVersioner(DataVersioner):
         """Write a version to ``target``."""
         kept, files = self._find(name, version)
         project = self.context.project
-        with made_whole(check_target(project / target, project, overwrite=overwrite)) as made:
+        place = check_target(project / target, project, overwrite=overwrite)
+        with made_whole(place, overwrite=overwrite) as made:
             for part, data in files.items():
                 file = made / part
                 file.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ class DvcDataVersioner(DataVersioner):
         place = check_target((project / target).absolute(), project, overwrite=overwrite)
         with self._cache() as cache:
             files = self._sound(cache, known)
-            with made_whole(place) as made:
+            with made_whole(place, overwrite=overwrite) as made:
                 cache.write(files, made)
         self.note(known)
         return known
