@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,27 @@ def test_the_state_is_the_same_on_every_machine(tmp_path: Path) -> None:
         store.write("weather", weather())
         states.append(store.state())
     assert states[0] == states[1] is not None
+
+
+def test_what_a_later_beginning_left_out_is_brought_by_the_next(tmp_path: Path) -> None:
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
+    store.apply([WEATHER])
+    store.write("weather", weather())
+    end = START.to_pydatetime() + timedelta(hours=9)
+    asked = questions(["JFK"], [0])[["origin"]]
+    store.materialize(end, since=end - timedelta(hours=1))
+    assert plain(store.online(asked, ["weather:temp"])["temp"]) == [None]
+    store.materialize(end)
+    assert plain(store.online(asked, ["weather:temp"])["temp"]) == [3.0]
+
+
+def test_rows_are_written_where_their_folder_is_gone(tmp_path: Path) -> None:
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
+    store.apply([WEATHER])
+    shutil.rmtree(tmp_path / "rows")
+    store.write("weather", weather())
+    joined = store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
+    assert plain(joined["temp"]) == [3.0]
 
 
 def test_types_come_back_online(tmp_path: Path) -> None:

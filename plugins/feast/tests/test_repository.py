@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,8 +103,11 @@ def test_its_views_are_not_ours_to_change(project: Path) -> None:
 
 
 def test_a_view_that_cannot_be_joined_says_why(project: Path) -> None:
+    made, asked = store(project), questions(["JFK"], [3])
     with pytest.raises(InvalidInput, match=r"'everywhere'.*no entity"):
-        store(project).historical(questions(["JFK"], [3]), ["everywhere:rain"], timestamp="at")
+        made.historical(asked, ["everywhere:rain"], timestamp="at")
+    with pytest.raises(InvalidInput, match=r"'everywhere'.*no entity"):
+        made.online(asked, ["everywhere:rain"])
 
 
 @pytest.mark.parametrize("offline", ["dask", "file"])
@@ -120,9 +124,32 @@ def test_the_join_that_loses_rows_is_refused(tmp_path: Path, offline: str) -> No
     assert not finding.ok and "duckdb" in finding.what
 
 
-def test_a_repository_that_is_not_there(tmp_path: Path) -> None:
+def test_a_repository_that_is_not_there(project: Path) -> None:
+    """Also where another one is remembered."""
+    store(project).describe()
+    gone = store(project, "nowhere")
     with pytest.raises(NotFound, match=r"nowhere/feature_store\.yaml"):
-        store(tmp_path, "nowhere").describe()
+        gone.describe()
+    (finding,) = gone.check()
+    assert not finding.ok
+
+
+def test_two_repositories_are_not_mixed_up(project: Path, tmp_path: Path) -> None:
+    """Stacks of one project may name different ones; definitions are equal wherever they lie."""
+    store(project).describe()
+    other = project / "other [copy]"
+    shutil.copytree(project / "feature_repo", other)
+    weather().assign(temp=7.0).to_parquet(
+        other / "data" / "weather.parquet", coerce_timestamps="us"
+    )
+    asked = questions(["JFK"], [3])
+    for repo, expected in (("other [copy]", 7.0), ("feature_repo", 3.0)):
+        joined = store(project, repo).historical(asked, ["weather:degrees"], timestamp="at")
+        assert plain(joined["degrees"]) == [expected]
+    first, second = ({v.name: v.digest for v in store(project, r).describe()} for r in (
+        "feature_repo", "other [copy]"
+    ))  # fmt: skip
+    assert first == second
 
 
 def test_what_feast_itself_changed_is_seen(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +59,9 @@ class FeastFeatureStore(FeatureStore):
         described = [view.view for view in known.values()]
         asked = by_view(features, described)
         check_rows(rows, asked, timestamp)
+        _check_usable(known, asked)
         columns: dict[str, pd.Series[Any]] = {}
         for name, (_, wanted) in asked.items():
-            if known[name].trouble:
-                raise InvalidInput(f"view {name!r} cannot be joined: {known[name].trouble}")
             columns |= join(rows, known[name], wanted, timestamp)
         joined = _with_columns(rows, columns, features)
         self.note_features(features, described)
@@ -123,6 +122,7 @@ class FeastFeatureStore(FeatureStore):
         known = self._registry.views()
         asked = by_view(features, [view.view for view in known.values()])
         check_rows(rows, asked)
+        _check_usable(known, asked)
         columns: dict[str, pd.Series[Any]] = {}
         with self._registry.call("online") as feast:
             for name, (_, wanted) in asked.items():
@@ -194,6 +194,12 @@ class FeastFeatureStore(FeatureStore):
 def _state(view: KnownView) -> list[str]:
     """What the rows are; of the store's own rows the same on every machine."""
     return [parts.digest_of(Path(n)) for n in files(view)] if view.kept else files(view)
+
+
+def _check_usable(known: Mapping[str, KnownView], names: Iterable[str]) -> None:
+    for name in names:
+        if known[name].trouble:
+            raise InvalidInput(f"view {name!r} cannot be joined: {known[name].trouble}")
 
 
 def _same(definition: ViewDefinition, known: KnownView | None, source: str) -> bool:

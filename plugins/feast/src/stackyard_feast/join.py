@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackyard.errors import InvalidInput
 from stackyard.feature_rows import moments, typed
-from stackyard_feast.views import KnownView
+from stackyard_feast.views import KnownView, pattern
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def join(
         with duckdb.connect(":memory:") as connection:
             connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             connection.register("questions", table)
-            answer = connection.sql(_query(view, features), params=[view.source])
+            answer = connection.sql(_query(view, features), params=[pattern(view)])
             found = answer.to_arrow_table()
     except duckdb.Error as exc:
         said = str(exc).splitlines()[0]

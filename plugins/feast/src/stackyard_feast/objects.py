@@ -109,7 +109,8 @@ def known(view: Any, folder: Path) -> KnownView:
             kept=view.tags.get(KEPT) == "yes",
             columns={n: mapping[n] for n in (*keys, *features) if n in mapping},
         )
-    return replace(made, digest=view.tags.get(DIGEST) or _digest(made))
+    place = getattr(source, "path", "")  # as it was written: the same on every machine
+    return replace(made, digest=view.tags.get(DIGEST) or _digest(replace(made, source=place)))
 
 
 def _kind(dtype: Any) -> str:

@@ -39,24 +39,30 @@ def materialize(
     Returns up to when each of the views is online.
 
     Begins where the last one ended, or earlier: at the first row that was written since, as it
-    may be about an earlier time; at the beginning, where the definition or a file changed.
+    may be about an earlier time; at the beginning, where the definition or a file changed. What a
+    later ``since`` leaves out is brought by the next one without.
     """
-    done = read(marks)
+    done, moments = read(marks), {}
     for view in views:
         if view.trouble:
             raise InvalidInput(f"view {view.name!r} cannot be materialized: {view.trouble}")
         _check_unit(view)
         last, now = done.get(view.name), files(view)
         end = max(until, datetime.fromisoformat(last.until)) if last else until
-        start = since or _start(view, last, now)
+        moments[view.name] = end
+        first = _start(view, last, now)
+        start = since or first
         new = Mark(view.digest, now, end.isoformat())
         if since is None and new == last:
             continue
         if start <= end:
             feast.materialize(start, end, feature_views=[view.name])
+        if start > first:
+            continue
         done[view.name] = new
+        marks.parent.mkdir(parents=True, exist_ok=True)
         write_whole(marks, json.dumps({name: asdict(mark) for name, mark in done.items()}))
-    return {view.name: datetime.fromisoformat(done[view.name].until) for view in views}
+    return moments
 
 
 def read(marks: Path) -> dict[str, Mark]:

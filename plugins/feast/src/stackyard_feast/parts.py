@@ -42,6 +42,9 @@ def write(folder: Path, view: ViewDefinition, rows: pd.DataFrame) -> bool:
         stream.write_table(table)
     digest = blake3.blake3(sink.getvalue()).hexdigest()[:32]
     there = sorted(folder.glob(PATTERN))
+    if not there:  # somebody removed the folder
+        begin(folder, view, None)
+        there = sorted(folder.glob(PATTERN))
     same = [place for place, part in enumerate(there) if digest_of(part) == digest]
     if not table.num_rows or (same and not _replaced(table, there[same[-1] + 1 :], view)):
         return False

@@ -29,9 +29,38 @@ class Registry:
         self.folder = (project / config.path) if config.path else context.state_dir.resolve()
         self.repo = (project / config.repo) if config.repo else None
         self._context = context
-        self.marks = self.folder / "materialized.json"
-        self._remembered = self.folder / "views.json"
         self._lock: FileLock | None = None
+
+    @property
+    def marks(self) -> Path:
+        """The file that says what was materialized."""
+        return self._memory / "materialized.json"
+
+    @property
+    def _remembered(self) -> Path:
+        return self._memory / "views.json"
+
+    @property
+    def _memory(self) -> Path:
+        """Where files are about this registry, and no other that a stack may name.
+
+        Raises:
+            NotFound: there is no such repository.
+        """
+        if self.repo is None:
+            return self.folder
+        import blake3
+
+        try:
+            said = self._settings.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise NotFound(f"{self._context.name}.repo: there is no {self._settings}") from exc
+        key = blake3.blake3(str(self.repo).encode() + b"\0" + said).hexdigest()
+        return self.folder / key[:16]
+
+    @property
+    def _settings(self) -> Path:
+        return (self.repo or self.folder) / "feature_store.yaml"
 
     def views(self) -> dict[str, KnownView]:
         """All views by name; asks Feast only where the registry changed behind our back.
@@ -53,13 +82,20 @@ class Registry:
         return views.recall(self._remembered, registry) if registry.exists() else {}
 
     def refresh(self, feast: Feast) -> dict[str, KnownView]:
-        """Read the views from Feast and remember them."""
+        """Read the views from Feast and remember them.
+
+        The digest is older than what is read, so that of a change between the two too much is
+        read again, not too little.
+        """
         folder = self.repo or self.folder
+        registry = self._file(feast)
+        digest = views.digest_of(registry) if registry is not None else ""
+        feast.refresh_registry()
         found = [objects.known(view, folder) for view in feast.list_all_feature_views()]
         known = {view.name: view for view in sorted(found, key=lambda v: v.name)}
-        registry = self._file(feast)
         if registry is not None:
-            views.remember(self._remembered, registry, known)
+            self._memory.mkdir(parents=True, exist_ok=True)
+            views.remember(self._remembered, registry, digest, known)
         return known
 
     def remove(self) -> None:
@@ -140,15 +176,12 @@ class Registry:
                 "repo_path": str(self.folder),
             }
             return Feast(config=RepoConfig(**config))
-        file = self.repo / "feature_store.yaml"
-        if not file.is_file():
-            raise NotFound(f"{self._context.name}.repo: there is no {file}")
         feast = Feast(repo_path=str(self.repo))
         offline = feast.config.offline_store.type
         if offline != "duckdb":
             raise InvalidInput(
-                f"{file}: offline_store.type is {offline!r}; only 'duckdb' is supported, as "
-                "the join of 'dask' and 'file' loses rows. Change it to: offline_store: "
+                f"{self._settings}: offline_store.type is {offline!r}; only 'duckdb' is supported, "
+                "as the join of 'dask' and 'file' loses rows. Change it to: offline_store: "
                 "{type: duckdb}"
             )
         return feast

@@ -6,6 +6,7 @@ says is remembered in a file, together with the digest of the registry that said
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -85,12 +86,20 @@ def digest_of(registry: Path) -> str:
         return ""
 
 
-def remember(file: Path, registry: Path, views: Mapping[str, KnownView]) -> None:
-    """Write what ``registry`` says."""
+def pattern(view: KnownView) -> str:
+    """The files of ``paths`` as DuckDB finds them, whatever folders are called."""
+    whole = Path(view.source)
+    if whole.is_file():
+        return glob.escape(view.source)
+    return f"{glob.escape(str(whole.parent))}/{whole.name}"
+
+
+def remember(file: Path, registry: Path, digest: str, views: Mapping[str, KnownView]) -> None:
+    """Write what ``registry`` says, and the digest that it had."""
     said = {
         "format": FORMAT,
         "registry": str(registry),
-        "digest": digest_of(registry),
+        "digest": digest,
         "views": [asdict(view) for view in views.values()],
     }
     write_whole(file, json.dumps(said))
