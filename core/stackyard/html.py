@@ -119,6 +119,7 @@ def _evidence(report: RunReport) -> str:
         [text(e.kind), text(e.name), _outcome(e), text(e.step), text(e.text)]
         for e in report.evidence
     ]
+    rows = [list(row) for row in dict.fromkeys(map(tuple, rows))]  # of two components, once
     if not rows:
         return ""
     headers = ["", "name", "version or outcome", "step", ""]

@@ -38,7 +38,8 @@ def run(store):
     """A run whose steps noted data, features and a validation that failed."""
     made = history.run_record(1)
     assert store.records.start(made)
-    history.attempt(store, made, "load", journal=(row("data_versioner", DATA),) * 2)
+    kept = [row(f"data_versioner{name}", DATA) for name in ("", "", ".archive")]
+    history.attempt(store, made, "load", journal=tuple(kept))
     history.attempt(store, made, "split", journal=(row("feature_store.live", FEATURES),))
     report = ValidationReport("flights", 27004, (GOOD, NULLS, UNSURE))
     journal = (row("validator", report), {"component": "x", "type": "DataVersion", "name": 7})
@@ -57,10 +58,12 @@ def test_it_is_read_from_the_journals(store, run):
     found = read_report(store, run.run_id).evidence
     assert [(e.kind, e.name, e.value, e.step, e.component) for e in found] == [
         ("data", "flights_2013-01", "9f3c.dir", "load", "data_versioner"),
+        ("data", "flights_2013-01", "9f3c.dir", "load", "data_versioner.archive"),
         ("features", "weather", "ab" * 16, "split", "feature_store.live"),
         ("validation", "flights", "failed", "train", "validator"),
     ]
     assert [e.text for e in found] == [
+        "220 files, 200.0 MB",
         "220 files, 200.0 MB",
         "temp, wind",
         "1 of 3 expectations hold on 27,004 rows; not: expect_column_values_to_not_be_null(dest); "
@@ -100,11 +103,12 @@ def test_labels_of_steps_that_differ(store):
 def test_runs_show_names_it(store, run, capsys):
     assert main(["runs", "show", run.run_id]) == 0
     out = capsys.readouterr().out
+    assert out.count("9f3c.dir") == 1  # of two components
     for wanted in ("rests on", "flights_2013-01", "9f3c.dir", "ab" * 8, "1 of 3 expectations"):
         assert wanted in out
     assert main(["runs", "show", run.run_id, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [e["kind"] for e in document["evidence"]] == ["data", "features", "validation"]
+    assert [e["kind"] for e in document["evidence"]] == ["data", "data", "features", "validation"]
 
 
 def test_the_page_names_it(store, run):

@@ -219,6 +219,7 @@ def _tell(report: RunReport) -> None:
     if report.evidence:
         output.show()
         rows = [(e.kind, e.name, _short(e), e.step, e.text) for e in report.evidence]
+        rows = list(dict.fromkeys(rows))  # two components may keep the same data
         output.table(rows, ("rests on", "name", "version or outcome", "step", ""))
     for step in report.steps:
         if step.status == "failed" and step.last is not None:
