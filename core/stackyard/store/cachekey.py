@@ -137,9 +137,7 @@ def _digest(value: object) -> str:
 
 def _plain(part: str, value: object) -> str:
     """A value for people, on one line: versions as they are, all others as JSON."""
-    bare = _kind(part) in ("package", "python", "target", "step", "state") and isinstance(
-        value, str
-    )
+    bare = _kind(part) in _BARE and isinstance(value, str)
     text = str(value) if bare else canonical_json(value).decode()
     return text if len(text) <= _PLAIN else f"{text[: _PLAIN - 20]}... {_digest(value)[:_SHORT]}"
 

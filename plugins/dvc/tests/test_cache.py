@@ -190,6 +190,8 @@ def test_what_changes_while_it_is_committed(
         {"relpath": "a/../../out", "md5": "0" * 32},
         {"relpath": "a", "md5": "../../../../out"},
         {"relpath": "a"},
+        {"relpath": "a\0b", "md5": "0" * 32},
+        {"relpath": "\ud800", "md5": "0" * 32},
         "a",
     ],
 )
@@ -217,6 +219,10 @@ def test_the_cache_itself_is_no_data(versioner: DvcDataVersioner, tmp_path: Path
     (tmp_path / "a.csv").write_text("1")
     with pytest.raises(InvalidInput, match="holds the versions themselves"):
         versioner.commit(Path("."), "all")
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    for path in ("link", "data/.."):
+        with pytest.raises(InvalidInput, match="holds the versions themselves"):
+            versioner.commit(Path(path), "all")
 
 
 def test_dvc_itself_understands_the_folder(versioner: DvcDataVersioner, tmp_path: Path) -> None:

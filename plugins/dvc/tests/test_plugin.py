@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stackyard.components.base import Context, Secret
+from stackyard.errors import NotFound
 from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.quiet import quiet
 from stackyard_dvc.versioner import DvcDataVersioner
 
 LIST = """
@@ -55,3 +59,44 @@ def test_keys_of_s3_need_a_remote_on_s3() -> None:
     with pytest.raises(ValueError, match="both"):
         DvcConfig(remote="s3://bucket", access_key_id=key)
     DvcConfig(remote="s3://bucket", access_key_id=key, secret_access_key=key)
+
+
+def test_loggers_are_as_they_were_after_the_last_thread() -> None:
+    logger = logging.getLogger("dvc")
+    before = logger.level
+    first, second = quiet(), quiet()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert logger.level > logging.CRITICAL
+    second.__exit__(None, None, None)
+    assert logger.level == before
+
+
+def test_an_unknown_dataset_is_told_as_one(tmp_path: Path) -> None:
+    context = Context(project=tmp_path, state_dir=tmp_path / "s", cache_dir=tmp_path / "c")
+    made = DvcDataVersioner(DvcConfig(), context)
+    (tmp_path / "a.csv").write_text("1")
+    made.commit(Path("a.csv"), "flights")
+    with pytest.raises(NotFound, match=r"Datasets: flights\. Did you mean 'flights'"):
+        made.checkout("flight", "0" * 32, Path("out"))
+
+
+def test_what_is_damaged_in_the_remote_is_named_and_can_be_brought_back(tmp_path: Path) -> None:
+    """DVC takes what is there for sound: it has to be removed before it is pushed again."""
+    remote = tmp_path / "remote"
+    config = DvcConfig(remote=str(remote))
+    contexts = [Context(state_dir=tmp_path / n, cache_dir=tmp_path / n) for n in ("a", "b")]
+    here, there = (DvcDataVersioner(config, replace(c, project=tmp_path)) for c in contexts)
+    (tmp_path / "a.csv").write_text("1")
+    version = here.commit(Path("a.csv"), "flights").id
+    here.push("flights", version)
+    kept = remote / "files" / "md5" / version[:2] / version[2:]
+    kept.chmod(0o644)
+    kept.write_text("2")
+    with pytest.raises(NotFound) as caught:
+        there.pull("flights", version)
+    assert f"Remove files/md5/{version[:2]}/{version[2:]} there" in str(caught.value)
+    kept.unlink()
+    here.push("flights", version)
+    assert there.pull("flights", version).id == version

@@ -246,7 +246,17 @@ def read_list(data: bytes, version: str) -> dict[str, str]:
     for part, md5 in files.items():  # both reach paths, and a remote is other people's
         if {"", ".", ".."} & {*part.split("/")} or not MD5.fullmatch(md5):
             raise Damaged(version)
+        if "\0" in part or not _is_text(part):
+            raise Damaged(version)
     return files
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold
+        return False
+    return True
 
 
 def _content(oid: str) -> str:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from stackyard.components.data_versioner import DataVersion, check_dataset_name
-from stackyard.errors import ComponentError, NotFound
+from stackyard.errors import ComponentError, NotFound, suggest
 from stackyard.whole_file import write_whole
 
 ID = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -42,11 +42,13 @@ class Log:
         if ID.fullmatch(version) is None or not path.is_file():
             have = [v.id for v in self.list(name)]
             shown = ", ".join(have[:10]) + (f" and {len(have) - 10} more" if have[10:] else "")
-            datasets = f". Datasets: {', '.join(_names(self._folder)) or 'none'}"
-            raise NotFound(
-                f"there is no version {version!r} of {name!r} here. "
-                f"Versions: {shown or 'none'}{'' if have else datasets}"
-            )
+            if not have:
+                known = _names(self._folder)
+                raise NotFound(
+                    f"there is no version {version!r} of {name!r} here, nor any other. Datasets: "
+                    f"{', '.join(known) or 'none'}.{suggest(name, known)}"
+                )
+            raise NotFound(f"there is no version {version!r} of {name!r} here. Versions: {shown}")
         return self._read(path)
 
     def put(self, version: DataVersion) -> DataVersion:

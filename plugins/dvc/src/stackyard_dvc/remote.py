@@ -103,7 +103,8 @@ class Remote:
             more = f" and {len(parts) - 5} more" if parts[5:] else ""
             raise NotFound(
                 f"version {version} of {name!r}: damaged or gone in {self.url}: "
-                f"{', '.join(parts[:5])}{more}. Push it again from where it is sound"
+                f"{', '.join(parts[:5])}{more}. Remove {_objects(gone)} there, and push it again "
+                "from where it is sound"
             )
         if listed is not None:
             cache.add_list(listed, version)
@@ -165,6 +166,13 @@ class Remote:
             raise error
         result: T = found
         return result
+
+
+def _objects(oids: set[str]) -> str:
+    """Where DVC keeps some of the files, in the remote's folder."""
+    shown = sorted(oids)[:5]
+    more = f" and {len(oids) - 5} more" if len(oids) > 5 else ""
+    return ", ".join(f"files/md5/{oid[:2]}/{oid[2:]}" for oid in shown) + more
 
 
 @contextmanager

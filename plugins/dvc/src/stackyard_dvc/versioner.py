@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ class DvcDataVersioner(DataVersioner):
         """Make the content of ``path`` a version; see the contract."""
         check_dataset_name(name)
         path = (self.context.project / path).absolute()
-        if self.context.state_dir.absolute().is_relative_to(path):
+        if Path(os.path.realpath(self.context.state_dir)).is_relative_to(os.path.realpath(path)):
             raise InvalidInput(
                 f"{path} holds the versions themselves. Commit a folder inside of it"
             )
