@@ -51,6 +51,16 @@ def ids(place: Place, *words: str) -> list[str]:
     return [v["id"] for v in place.json("data", "list", *words)["versions"]]
 
 
+@pytest.mark.parametrize("target", ["dags", "stacks"])
+def test_code_is_not_overwritten_by_data(versioned: Place, target: str) -> None:
+    versioned.run("run", "versioned")
+    before = {p: p.read_bytes() for p in (versioned.root / target).glob("*.*")}
+    words = ("data", "checkout", "flights", "--to", target, "--overwrite")
+    done = versioned.run(*words, check=False)
+    assert (done.returncode, "holds the project's code or stacks" in done.stderr) == (2, True)
+    assert before and {p: p.read_bytes() for p in (versioned.root / target).glob("*.*")} == before
+
+
 def test_what_two_components_keep_comes_back_once(versioned: Place) -> None:
     """And is pushed by the one that has a remote, saying so of the other."""
     both = PIPELINE.replace('("raw.csv"), "codes"', '("data"), "flights"').replace(

@@ -41,7 +41,7 @@ def store() -> Store:
 
 def joined(store: Store, hours: Sequence[int] = (1, 3, 2, 4)) -> pd.DataFrame:
     """Kennedy twice, LaGuardia, and an airport without weather."""
-    rows = questions(["JFK", "JFK", "LGA", "XXX"], hours)
+    rows = questions(["JFK", "JFK", "LGA", "ZZZ"], hours)
     return store.historical(rows, FEATURES, timestamp="at")
 
 

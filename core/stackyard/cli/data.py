@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
         "list": _list,
         "diff": _diff,
         "checkout": _checkout,
-        "push": _push,
-        "pull": _pull,
+        "push": _send,
+        "pull": _send,
         "verify": _verify,
     }
     return actions[args.action](project, stack, args)
@@ -139,6 +139,8 @@ def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
         several = sum(other.name == one.name for other in wanted) > 1
         place = f"{one.name}@{one.id[:8]}" if several else one.name
         target = folder / place if run_id is not None else folder
+        if args.overwrite:
+            _check_no_code(project, target)
         with _opened(stack, one.component) as versioner:
             _write(versioner, one, target, overwrite=args.overwrite)
         made.append({"name": one.name, "id": one.id, "path": str(target)})
@@ -157,6 +159,21 @@ def _once(wanted: Sequence[Wanted]) -> list[Wanted]:
     return list(found.values())
 
 
+def _check_no_code(project: Project, target: Path) -> None:
+    """Refuse to have data take the place of what the project is made of.
+
+    Raises:
+        UsageError: ``target`` is or holds a folder of code or of stacks.
+    """
+    place = target.resolve()
+    for folder in (*project.code_roots, project.stacks):
+        if folder.exists() and folder.resolve().is_relative_to(place):
+            raise UsageError(
+                f"{target} holds the project's code or stacks and is not overwritten. Choose "
+                "another target"
+            )
+
+
 def _write(versioner: DataVersioner, one: Wanted, target: Path, *, overwrite: bool) -> None:
     """Check a version out; pull what is not here, or not whole, if there is a remote."""
     try:
@@ -167,16 +184,6 @@ def _write(versioner: DataVersioner, one: Wanted, target: Path, *, overwrite: bo
         output.say(f"{one.name}@{one.id} is not here; pulling it")
         versioner.pull(one.name, one.id)
         versioner.checkout(one.name, one.id, target, overwrite=overwrite)
-
-
-def _push(project: Project, stack: Stack, args: argparse.Namespace) -> int:
-    wanted, stack, _ = _wanted(project, stack, args)
-    wanted = _shared(stack, wanted)
-    for one in wanted:
-        with _opened(stack, one.component) as versioner:
-            versioner.push(one.name, one.id)
-    _told(args, wanted, "pushed")
-    return 0
 
 
 def _shared(stack: Stack, wanted: list[Wanted]) -> list[Wanted]:
@@ -191,21 +198,20 @@ def _shared(stack: Stack, wanted: list[Wanted]) -> list[Wanted]:
     return able or wanted
 
 
-def _pull(project: Project, stack: Stack, args: argparse.Namespace) -> int:
+def _send(project: Project, stack: Stack, args: argparse.Namespace) -> int:
+    """``push`` and ``pull``."""
     wanted, stack, _ = _wanted(project, stack, args)
     wanted = _shared(stack, wanted)
     for one in wanted:
         with _opened(stack, one.component) as versioner:
-            versioner.pull(one.name, one.id)
-    _told(args, wanted, "pulled")
-    return 0
-
-
-def _told(args: argparse.Namespace, wanted: Sequence[Wanted], done: str) -> None:
+            move = versioner.push if args.action == "push" else versioner.pull
+            move(one.name, one.id)
+    done = f"{args.action}ed"
     if args.json:
         output.json_document({done: [{"name": one.name, "id": one.id} for one in wanted]})
     else:
         output.table([(one.name, one.id, done) for one in wanted], ("dataset", "version", ""))
+    return 0
 
 
 def _verify(project: Project, stack: Stack, args: argparse.Namespace) -> int:

@@ -137,7 +137,7 @@ class FeatureStoreContract(JoinContract):
         """The newest value at or before the end; null where there is none; rows stay."""
         _able(store, "materialize")
         self.given(context, WEATHER, weather())
-        asked = questions(["LGA", "JFK", "XXX", None, "JFK"], [0] * 5)[["origin"]]
+        asked = questions(["LGA", "JFK", "ZZZ", None, "JFK"], [0] * 5)[["origin"]]
         asked.index = pd.Index([5, 5, 3, 2, 1])
         assert store.materialize(_hour(2)) == {"weather": _hour(2)}
         values = store.online(asked, ["weather:rain", "weather:temp"])
@@ -183,7 +183,7 @@ class FeatureStoreContract(JoinContract):
         """From a Parquet file to a new one, as ``historical``."""
         _able(store, "by_reference")
         self.given(context, WEATHER, weather())
-        asked = questions(["LGA", "XXX", "JFK"], [3, 3, 3])
+        asked = questions(["LGA", "ZZZ", "JFK"], [3, 3, 3])
         rows, target = tmp_path / "rows.parquet", tmp_path / "joined.parquet"
         asked.to_parquet(rows)
         made = store.historical_by_reference(rows, ["weather:temp"], timestamp="at", target=target)

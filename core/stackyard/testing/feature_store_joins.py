@@ -58,7 +58,7 @@ class JoinContract(ABC):
     def test_02_every_row_stays(self, store: FeatureStore, context: Context) -> None:
         """In order, with index, columns and dtypes; what was given is not changed."""
         self.given(context, WEATHER, weather())
-        rows = questions(["JFK", "XXX", "LGA", "JFK"], [4, 1, 2, 1]).set_index(
+        rows = questions(["JFK", "ZZZ", "LGA", "JFK"], [4, 1, 2, 1]).set_index(
             pd.Index([7, 7, 1, 0])
         )
         rows["carrier"] = pd.Categorical(["UA", "DL", None, "UA"])
@@ -72,7 +72,7 @@ class JoinContract(ABC):
     def test_03_null_where_nothing_is_known(self, store: FeatureStore, context: Context) -> None:
         """Unknown entity, too early, no entity, no time; and no rows at all."""
         self.given(context, WEATHER, weather())
-        rows = questions(["XXX", "JFK", None, "JFK", "JFK"], [3, 0, 3, 3, 3])
+        rows = questions(["ZZZ", "JFK", None, "JFK", "JFK"], [3, 0, 3, 3, 3])
         rows.loc[3, "at"] = pd.NaT
         joined = store.historical(rows, ["weather:temp"], timestamp="at")
         assert plain(joined["temp"]) == [None, None, None, None, 3.0]
@@ -154,7 +154,7 @@ class JoinContract(ABC):
         self.given(context, view, rows.assign(origin=["JFK", "LGA"], time=hours([1, 1])))
         features = [f"kinds:{name}" for name in values]
         joined = store.historical(
-            questions(["LGA", "JFK", "XXX"], [2] * 3), features, timestamp="at"
+            questions(["LGA", "JFK", "ZZZ"], [2] * 3), features, timestamp="at"
         )
         for name, (known, _) in values.items():
             assert plain(joined[name]) == [None, known, None], name

@@ -101,7 +101,7 @@ def test_served_as_trained(tmp_path: Path) -> None:
     store.materialize(datetime(2013, 1, 1, 4, tzinfo=UTC))
     store.write("weather", weather().assign(temp=[7.0, 8.0, 9.0]))
     features = ["weather:temp", "weather:rain"]
-    joined = store.historical(questions(["JFK", "LGA", "XXX"], [3, 2, 4]), features, timestamp="at")
+    joined = store.historical(questions(["JFK", "LGA", "ZZZ"], [3, 2, 4]), features, timestamp="at")
     temp, rain = skew(store, joined, features, timestamp="at").features
     assert (temp.compared, temp.equal, temp.largest) == (3, 1, 7.0)
     assert (rain.compared, rain.equal) == (3, 3)

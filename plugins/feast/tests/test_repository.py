@@ -80,7 +80,7 @@ def test_it_is_described_and_joined(project: Path) -> None:
     assert made.state() is None
     view = next(view for view in made.describe() if view.name == "weather")
     assert (view.entity, set(view.features), view.ttl) == (("origin",), {"degrees", "rain"}, 10800)
-    asked = questions(["JFK", "LGA", "XXX", "JFK"], [3, 2, 3, 9])
+    asked = questions(["JFK", "LGA", "ZZZ", "JFK"], [3, 2, 3, 9])
     joined = made.historical(asked, ["weather:rain", "weather:degrees"], timestamp="at")
     assert plain(joined["degrees"]) == [3.0, 2.0, None, None]
     assert plain(joined["rain"]) == [30, 20, None, None]
@@ -91,7 +91,7 @@ def test_it_is_materialized_and_asked_online(project: Path) -> None:
     """With Feast's own online store."""
     made = store(project)
     made.materialize(START.replace(hour=5).to_pydatetime(), views=["weather"])
-    asked = questions(["LGA", "XXX", "JFK"], [0] * 3)[["origin"]]
+    asked = questions(["LGA", "ZZZ", "JFK"], [0] * 3)[["origin"]]
     assert plain(made.online(asked, ["weather:degrees"])["degrees"]) == [2.0, None, 3.0]
 
 
