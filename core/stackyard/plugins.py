@@ -84,6 +84,15 @@ class Plugins:
         """The plugins that offer the flavor ``name`` of ``kind``."""
         return [p for p in self.loaded if any((f.kind, f.name) == (kind, name) for f in p.flavors)]
 
+    def how_to_add(self, kind: str, name: str) -> str:
+        """What to write into a stack that lacks a component of ``kind``, to be called ``name``."""
+        names = sorted({f.name for f in self.flavors(kind)})
+        flavor = names[0] if len(names) == 1 else "FLAVOR"
+        return (
+            f"Flavors installed: {', '.join(names) or 'none'}. "
+            f"Add: components: {{{name}: {{flavor: {flavor}}}}}"
+        )
+
     def flavor(self, kind: str, name: str) -> Flavor:
         """Return one flavor.
 

@@ -168,12 +168,10 @@ class Stack:
                     f"Add: resources: {{{instance}: {{class: module:Class}}}}"
                 )
                 continue
-            flavors = sorted({f.name for f in self.plugins.flavors(kind)})
             name = component_name(kind, instance)
             lines.append(
                 f"{self.profile.file}: pipeline {graph.name!r}: {who} {needs} a {name}, which "
-                f"stack {self.name!r} lacks. Flavors installed: {', '.join(flavors) or 'none'}. "
-                f"Add: components: {{{name}: {{flavor: {flavors[0] if flavors else '...'}}}}}"
+                f"stack {self.name!r} lacks. {self.plugins.how_to_add(kind, name)}"
             )
         return lines
 
@@ -246,7 +244,7 @@ class Stack:
             known = ", ".join(self.profile.components) or "none"
             raise ConfigError(
                 f"{self.profile.file}: stack {self.name!r} has no {name}. It has: {known}. "
-                f"Add: components: {{{name}: {{flavor: ...}}}}"
+                f"{self.plugins.how_to_add(kind, name)}"
             )
         return spec
 

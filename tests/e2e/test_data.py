@@ -179,7 +179,7 @@ def test_damage_is_told(versioned: Place) -> None:
         ("list --component tracker", 2, "is no data versioner. Write data_versioner.NAME"),
         ("list --component data_versioner.row", 2, "has no data_versioner.row"),
         ("push codes --component data_versioner.raw", 1, "there is no remote. Add one"),
-        ("list --stack bare", 2, "has no data_versioner. It has: orchestrator. Add:"),
+        ("list --stack bare", 2, "Flavors installed: dvc. Add: components: {data_versioner: {fl"),
         ("checkout --run latest --component data_versioner.row --to x", 2, "had no data of"),
     ],
 )

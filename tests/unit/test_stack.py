@@ -178,9 +178,14 @@ def test_what_the_stack_lacks_is_said(tmp_path: Path, installed: plugins.Plugins
     for ask, says in (
         (
             lambda: made.component("server"),
-            "stacks/s.yaml: stack 's' has no server. It has: tracker",
+            "stacks/s.yaml: stack 's' has no server. It has: tracker. Flavors installed: none. Add: "
+            "components: {server: {flavor: FLAVOR}}",
         ),
-        (lambda: made.component("tracker", "eu"), "has no tracker.eu. It has: tracker. Add: comp"),
+        (
+            lambda: made.component("tracker", "eu"),
+            "has no tracker.eu. It has: tracker. Flavors installed: acme, gone, half, unfrozen, "
+            "wrong. Add: components: {tracker.eu: {flavor: FLAVOR}}",
+        ),
         (lambda: made.resource("house"), "stack 's' has no resource 'house'. Resources: none."),
         (lambda: made.orchestrator_flavor, "has no orchestrator"),
     ):
@@ -197,7 +202,7 @@ def test_missing_names_the_steps(tmp_path: Path, installed: plugins.Plugins) -> 
     assert lines == [
         "stacks/s.yaml: pipeline 'p': steps one, two need a tracker.eu, which stack 's' lacks. "
         "Flavors installed: acme, gone, half, unfrozen, wrong. "
-        "Add: components: {tracker.eu: {flavor: acme}}",
+        "Add: components: {tracker.eu: {flavor: FLAVOR}}",
         "stacks/s.yaml: pipeline 'p': steps one, two need resource 'warehose', which stack 's' "
         "lacks. "
         "Resources: warehouse. Did you mean 'warehouse'? "
