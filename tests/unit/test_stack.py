@@ -178,8 +178,8 @@ def test_what_the_stack_lacks_is_said(tmp_path: Path, installed: plugins.Plugins
     for ask, says in (
         (
             lambda: made.component("server"),
-            "stacks/s.yaml: stack 's' has no server. It has: tracker. Flavors installed: none. Add: "
-            "components: {server: {flavor: FLAVOR}}",
+            "stacks/s.yaml: stack 's' has no server. It has: tracker. Flavors installed: none. "
+            "Add: components: {server: {flavor: FLAVOR}}",
         ),
         (
             lambda: made.component("tracker", "eu"),
