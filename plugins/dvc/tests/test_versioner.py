@@ -12,6 +12,7 @@ import pytest
 
 from stackyard.components.base import Context, Secret
 from stackyard.components.data_versioner import DataVersioner
+from stackyard.errors import ComponentError
 from stackyard.testing import DataVersionerContract
 from stackyard_dvc.cache import own_cache
 from stackyard_dvc.config import DvcConfig
@@ -105,6 +106,17 @@ class TestS3(DvcContract):
     def unreachable(self, context: Context) -> DataVersioner:
         address = f"http://127.0.0.1:{self.silent.getsockname()[1]}"
         return DvcDataVersioner(replace(self.config, endpointurl=address), context)
+
+    def test_a_bucket_that_is_not_there(self, context: Context, data: Path) -> None:
+        """The library for S3 takes it for a file that is not there."""
+        made = DvcDataVersioner(replace(self.config, remote="s3://no-such-bucket/x"), context)
+        version = made.commit(data, "flights").id
+        (finding,) = made.check()
+        assert not finding.ok and "s3://no-such-bucket/x: there is no such bucket" in finding.what
+        for call in (made.push, made.pull):
+            with pytest.raises(ComponentError, match="there is no such bucket") as caught:
+                call("flights", version)
+            assert type(caught.value) is ComponentError  # neither NotFound, nor to be retried
 
     def test_a_key_is_written_nowhere(
         self, versioner: DataVersioner, data: Path, tmp_path: Path

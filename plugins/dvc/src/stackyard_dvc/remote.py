@@ -115,7 +115,9 @@ class Remote:
         path = self._note(name, version)
         try:
             data = self._in_time(lambda: self._read(path))
-        except FileNotFoundError:
+        except FileNotFoundError as exc:
+            if _of_no_bucket(exc):
+                raise
             return None
         found = from_text(data.decode(errors="replace"), name)
         return found if found is not None and found.id == version else None
@@ -185,6 +187,10 @@ def _answering(url: str, context: Context) -> Iterator[None]:
     except PermissionError as exc:
         raise ComponentError(f"{context.name}: {url} refuses access ({_text(exc)})") from exc
     except Exception as exc:  # each kind of remote has a library, and each library its errors
+        if _of_no_bucket(exc):
+            raise ComponentError(
+                f"{context.name}: {url}: there is no such bucket. Make it, or correct the address"
+            ) from exc
         if type(exc).__name__ == "RemoteMissingDepsError":
             kind = url.partition("://")[0]
             raise ComponentError(
@@ -192,6 +198,13 @@ def _answering(url: str, context: Context) -> Iterator[None]:
                 f"Install it: pip install 'dvc[{kind}]'"
             ) from exc
         raise Unavailable(f"{context.name}: cannot use {url} ({_text(exc)})") from exc
+
+
+def _of_no_bucket(exc: BaseException | None) -> bool:
+    """Whether S3 said so: s3fs makes a FileNotFoundError of it, as of a file that is not there."""
+    while exc is not None and type(exc).__name__ != "NoSuchBucket":
+        exc = exc.__cause__
+    return exc is not None
 
 
 def _text(exc: BaseException) -> str:
