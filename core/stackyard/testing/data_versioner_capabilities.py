@@ -105,13 +105,16 @@ class DataVersionerCapabilities(DataVersionerCase):
     ) -> None:
         """Unsupported for each capability that it does not have."""
         one = self.plain(context) or versioner
+        lacking = {"remote", "diff", "verify"} - one.capabilities
+        if not lacking:
+            pytest.skip("has all capabilities, whatever its configuration; else override plain()")
         version = one.commit(data, "flights").id
         calls = {
             "remote": (lambda: one.push("flights", version), lambda: one.pull("flights", version)),
             "diff": (lambda: one.diff("flights", version, version),),
             "verify": (lambda: one.verify("flights", version),),
         }
-        for capability in calls.keys() - one.capabilities:
+        for capability in lacking:
             for call in calls[capability]:
                 with pytest.raises(Unsupported, match=capability):
                     call()
