@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from stackyard.errors import ParameterError
+from stackyard.errors import ParameterError, UsageError
 
 if TYPE_CHECKING:
     from stackyard.project import Project
@@ -38,6 +39,29 @@ def add_stack(parser: argparse.ArgumentParser, what: str = "the stack") -> None:
         metavar="S",
         help=f"{what} (default: STACKYARD_STACK, else what 'stack use' chose, else local)",
     )
+
+
+def add_component(parser: argparse.ArgumentParser, kind: str) -> None:
+    """Add ``--component``, for a command about components of one kind."""
+    parser.add_argument(
+        "--component",
+        action=Once,
+        metavar="C",
+        help=f"a named {kind.replace('_', ' ')} of the stack, {kind}.NAME (default: {kind})",
+    )
+
+
+def open_component(stack: Stack, kind: str, option: str | None) -> closing[Any]:
+    """The component that ``--component`` names, closed at the end of a ``with``.
+
+    Raises:
+        UsageError: it is of another kind.
+    """
+    found, _, instance = (option or kind).partition(".")
+    if found != kind:
+        what = kind.replace("_", " ")
+        raise UsageError(f"--component {option}: is no {what}. Write {kind}.NAME")
+    return closing(stack.component(kind, instance or None))
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackyard.cli import output
-from stackyard.cli.arguments import Once, add_json, add_stack, open_project_stack
+from stackyard.cli.arguments import (
+    Once,
+    add_component,
+    add_json,
+    add_stack,
+    open_component,
+    open_project_stack,
+)
 from stackyard.errors import NotFound, UsageError, suggest
 
 if TYPE_CHECKING:
@@ -69,10 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_versions(add("pull", "bring a version from the remote; repairs what is damaged here"))
     add_versions(add("verify", "read the files of a version, or of all, again"), of_run=False)
     for sub in commands.choices.values():
-        sub.add_argument(
-            "--component", action=Once, metavar="C",
-            help=f"a named data versioner of the stack, {KIND}.NAME (default: {KIND})",
-        )  # fmt: skip
+        add_component(sub, KIND)
         add_stack(sub)
         add_json(sub)
 
@@ -245,10 +249,7 @@ def _tell(versions: Sequence[DataVersion]) -> None:
 
 
 def _opened(stack: Stack, component: str | None) -> closing[DataVersioner]:
-    kind, _, instance = (component or KIND).partition(".")
-    if kind != KIND:
-        raise UsageError(f"--component {component}: is no data versioner. Write {KIND}.NAME")
-    return closing(stack.component(KIND, instance or None))
+    return open_component(stack, KIND, component)
 
 
 def _wanted(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackyard.cli import output
 from stackyard.cli.arguments import (
+    add_component,
     add_json,
     add_stack,
+    open_component,
     open_project_stack,
     positive_number,
     whole_number,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from stackyard.store.records import ArtifactRef, AttemptRecord
     from stackyard.store.store import Store
 
-TABLES = "a table, .parquet or .csv"
+KIND = "validator"
+ENDINGS = (".parquet", ".csv")
+TABLES = f"a table, {' or '.join(ENDINGS)}"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="unexpected values to show of each check (default: none)",
     )  # fmt: skip
     for sub in commands.choices.values():
+        add_component(sub, KIND)
         add_stack(sub, "the stack whose validator is asked")
         add_json(sub)
 
@@ -83,10 +87,15 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "run":
         from stackyard.suites import read_suite
 
+        if Path(args.suite).suffix.lower() in ENDINGS:
+            raise UsageError(
+                f"{args.suite} is a table, and stands where the suite belongs. Write: stackyard "
+                f"validate run {args.suite} {args.file}"
+            )
         suite = read_suite(args.suite)
-        with closing(stack.component("validator")) as validator:
+        with open_component(stack, KIND, args.component) as validator:
             return _run(validator, _table(args.file), suite, args)
-    with closing(stack.component("validator")) as validator:
+    with open_component(stack, KIND, args.component) as validator:
         if args.action == "profile":
             name = args.name or Path(args.file).name.partition(".")[0]
             proposed = validator.profile(_table(args.file), name)
@@ -101,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(validator: Any, frame: pd.DataFrame, suite: dict[str, Any], args: Any) -> int:
     from stackyard.components.validator import Suite
-    from stackyard.validation import failure, lines
+    from stackyard.validation import lines
 
     report = validator.validate(frame, Suite.of(suite), examples=args.examples)
     if args.json:
@@ -110,7 +119,11 @@ def _run(validator: Any, frame: pd.DataFrame, suite: dict[str, Any], args: Any) 
         for line in lines(report):
             output.show(line)
     if not report.passed:
-        output.say(f"error: {failure(report)}")
+        wrong = f"{len(report.of('fail', 'error'))} of {plural(len(report.checks), 'expectation')}"
+        output.say(
+            f"error: {args.file}, suite {report.suite!r}: {wrong} did not pass "
+            f"({len(report.stopping)} critical)"
+        )
     return 0 if report.passed else 1
 
 

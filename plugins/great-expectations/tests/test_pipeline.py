@@ -228,12 +228,34 @@ def test_a_file_is_profiled_and_checked(project: Path, capsys: pytest.CaptureFix
     code, out, said = stackyard(capsys, "validate", "run", "b.csv", "a.suite.yaml")
     assert code == 1
     assert "100 of 100 (100 %)" in out
-    assert said.startswith("error: suite 'a': ")
+    assert said == "error: b.csv, suite 'a': 2 of 7 expectations did not pass (2 critical)\n"
     code, out, _ = stackyard(capsys, "validate", "run", "b.csv", "a.suite.yaml", "--json")
     assert (code, json.loads(out)["passed"], len(json.loads(out)["checks"])) == (1, False, 7)
     code, out, _ = stackyard(capsys, "validate", "profile", "a.parquet", "--name", "b", "--json")
     assert (code, json.loads(out)["suite"]["name"]) == (0, "b")
+    code, _, said = stackyard(capsys, "validate", "run", "a.suite.yaml", "a.parquet")
+    assert (code, said) == (
+        2,
+        "error: a.parquet is a table, and stands where the suite belongs. Write: "
+        "stackyard validate run a.parquet a.suite.yaml\n",
+    )
     (project / "bad.parquet").write_text("nonsense")
     for file in ("none.csv", "bad.parquet", "a.suite.yaml"):
         code, _, said = stackyard(capsys, "validate", "profile", file)
         assert (code, said.startswith(f"error: {file}: ")) == (2, True)
+
+
+def test_a_named_validator_is_asked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By ``--component``; the stack may have no other."""
+    named = STACK.replace("validator:", "validator.strict:")
+    (project / "stacks/local.yaml").write_text(named)
+    pd.DataFrame({"carrier": ["UA"], "delay": [1.0]}).to_csv("a.csv", index=False)
+    words = ("validate", "run", "a.csv", "dags/flights.suite.yaml")
+    code, _, said = stackyard(capsys, *words)
+    assert (code, "validator.strict" in said) == (2, True), said
+    code, out, _ = stackyard(capsys, *words, "--component", "validator.strict")
+    assert (code, out) == (0, "suite 'flights' on 1 row: 2 pass, 0 fail, 0 error\n")
+    for command in (("profile", "a.csv"), ("learn", "flights"), words[1:]):
+        code, _, said = stackyard(capsys, "validate", *command, "--component", "tracker.x")
+        assert code == 2
+        assert "--component tracker.x: is no validator. Write validator.NAME" in said
