@@ -115,6 +115,19 @@ def check_request(
         raise InvalidInput(f"suite {suite.name!r}: {'; '.join(found)}")
 
 
+def with_text_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with columns named by text, as suites name them: ``0`` becomes ``"0"``.
+
+    For validators to call first. The frame that is given stays as it is.
+    """
+    names = [str(name) for name in frame.columns]
+    if names == list(frame.columns):
+        return frame
+    renamed = frame.copy(deep=False)
+    renamed.columns = names
+    return renamed
+
+
 def no_column(name: object, columns: Iterable[object]) -> str:
     """The message of a check whose column is not in the frame: names those that are near."""
     have = [str(column) for column in columns]

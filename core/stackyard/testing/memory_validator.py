@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stackyard.components.base import Context
-from stackyard.components.suite_check import check_request, no_column
+from stackyard.components.suite_check import check_request, no_column, with_text_names
 from stackyard.components.validator import Check, Expectation, Suite, ValidationReport, Validator
 from stackyard.errors import suggest
 
@@ -46,6 +46,7 @@ class MemoryValidator(Validator):
 
     def validate(self, frame: pd.DataFrame, suite: Suite, *, examples: int = 0) -> ValidationReport:
         """Check each expectation of the suite."""
+        frame = with_text_names(frame)
         check_request(frame, suite, self.expectations(), _wrong)
         checks = tuple(self._check(frame, one, examples) for one in suite.expectations)
         report = ValidationReport(suite.name, len(frame), checks)

@@ -151,12 +151,20 @@ class ValidatorContract(ValidatorCase):
     # Frames
 
     def test_10_the_frame_is_not_changed(self, validator: Validator) -> None:
-        """Neither its values nor its index; any index will do."""
+        """Neither values nor index; any index will do, and columns that are named by numbers."""
         frame = flights().set_index("day")
         frame["carrier"] = frame["carrier"].astype("category")
         before = frame.copy(deep=True)
         assert validator.validate(frame, self.sound()).passed
         pd.testing.assert_frame_equal(frame, before)
+        numbered = flights()[["carrier", "distance"]].set_axis([0, 1], axis=1)
+        before = numbered.copy(deep=True)
+        asked = suite(self.not_null("0"), self.between("1", 100, 500))
+        found = validator.validate(numbered, asked).checks
+        assert [(c.verdict, c.column) for c in found] == [("pass", "0"), ("fail", "1")]
+        pd.testing.assert_frame_equal(numbered, before)
+        with pytest.raises(InvalidInput, match="'1'"):
+            validator.validate(numbered.set_axis([1, "1"], axis=1), asked)
 
     def test_11_columns_of_any_kind(self, validator: Validator) -> None:
         """Times with and without a zone, categories, nullable ones, text of Arrow and of Python."""
@@ -292,10 +300,11 @@ class ValidatorContract(ValidatorCase):
         if not capable(validator, "profile"):
             return
         frame = flights()
-        proposed = validator.profile(frame, "flights")
-        report = validator.validate(frame, proposed)
-        assert [c for c in report.checks if c.verdict != "pass"] == []
-        assert set(frame.columns) <= {c.column for c in report.checks}
+        for one in (frame.set_axis(range(frame.shape[1]), axis=1), frame):
+            proposed = validator.profile(one, "flights")
+            report = validator.validate(one, proposed)
+            assert [c for c in report.checks if c.verdict != "pass"] == []
+            assert set(map(str, one.columns)) <= {c.column for c in report.checks}
         assert through_a_file(proposed, tmp_path) == proposed
         frame.loc[0, "carrier"] = None
         assert not validator.validate(frame, proposed).passed

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stackyard.components.suite_check import with_text_names
 from stackyard.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ def figures(frame: pd.DataFrame) -> Figures:
     Raises:
         InvalidInput: it has no rows, or two columns of one name.
     """
+    frame = with_text_names(frame)
     if not len(frame):
         raise InvalidInput("the frame has no rows, so there is nothing to propose a suite from")
     if not frame.columns.is_unique:
-        double = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
+        double = sorted(set(frame.columns[frame.columns.duplicated()]))
         raise InvalidInput(f"the frame has more than one column {', '.join(map(repr, double))}")
-    return Figures(len(frame), {str(name): _column(frame[name]) for name in frame.columns})
+    return Figures(len(frame), {name: _column(frame[name]) for name in frame.columns})
 
 
 def _column(values: pd.Series[Any]) -> Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stackyard.components.suite_check import check_request
+from stackyard.components.suite_check import check_request, with_text_names
 from stackyard.components.validator import Expectation, Suite, ValidationReport, Validator
 from stackyard_great_expectations import results, vocabulary
 from stackyard_great_expectations.quiet import quiet
@@ -19,6 +19,7 @@ class GreatExpectationsValidator(Validator):
 
     def validate(self, frame: pd.DataFrame, suite: Suite, *, examples: int = 0) -> ValidationReport:
         """Check ``frame`` against ``suite``."""
+        frame = with_text_names(frame)
         with quiet():
             check_request(frame, suite, vocabulary.known(), vocabulary.wrong)
             types = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
