@@ -54,7 +54,7 @@ def _put_new(one: Path, other: Path) -> None:
             raise
         raise AlreadyExists(
             f"{other}: something was put there meanwhile; nothing was written. Choose another "
-            "target"
+            "target: --to PATH"
         ) from exc
 
 

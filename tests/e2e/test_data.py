@@ -58,6 +58,7 @@ def test_code_is_not_overwritten_by_data(versioned: Place, target: str) -> None:
     words = ("data", "checkout", "flights", "--to", target, "--overwrite")
     done = versioned.run(*words, check=False)
     assert (done.returncode, "holds the project's code or stacks" in done.stderr) == (2, True)
+    assert "--to PATH" in done.stderr
     assert before and {p: p.read_bytes() for p in (versioned.root / target).glob("*.*")} == before
 
 
@@ -175,6 +176,10 @@ def test_damage_is_told(versioned: Place) -> None:
         ("checkout flights", 2, "say where: --to PATH"),
         ("checkout fligths --to x", 1, "Did you mean 'flights'?"),
         ("checkout flights@0000 --to x", 1, "Versions: "),
+        ("checkout flights@0000 --to x", 1, "'0000' is no whole id, so the remote was not asked"),
+        ("checkout flights --to dags", 1, "or, to have it overwritten, --overwrite"),
+        ("checkout flights --to . --overwrite", 2, "Choose another target: --to PATH"),
+        ("checkout flights --to .stackyard --overwrite", 1, "Choose another target: --to PATH"),
         ("list fligths", 2, "Did you mean 'flights'?"),
         ("list --component tracker", 2, "is no data versioner. Write data_versioner.NAME"),
         ("list --component data_versioner.row", 2, "has no data_versioner.row"),

@@ -174,7 +174,7 @@ def _check_no_code(project: Project, target: Path) -> None:
         if folder.exists() and folder.resolve().is_relative_to(place):
             raise UsageError(
                 f"{target} holds the project's code or stacks and is not overwritten. Choose "
-                "another target"
+                "another target: --to PATH"
             )
 
 

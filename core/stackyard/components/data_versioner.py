@@ -214,13 +214,17 @@ def check_target(target: Path, project: Path, *, overwrite: bool) -> Path:
         return real
     if not overwrite:
         what = "holds something" if real.is_dir() else "is a file"
-        raise AlreadyExists(f"{target} {what}; nothing was written. Choose another target")
+        raise AlreadyExists(
+            f"{target} {what}; nothing was written. Choose another target, --to PATH, or, to have "
+            "it overwritten, --overwrite (in a step: overwrite=True)"
+        )
     home = Path(os.path.realpath(project))
-    if home.is_relative_to(real):
-        raise InvalidInput(f"{target} holds the project itself and is not overwritten")
     own = home / ".stackyard"
+    what = "the project itself" if home.is_relative_to(real) else ""
     if real.is_relative_to(own) and not real.is_relative_to(own / "data"):
+        what = "what Stackyard keeps"
+    if what:
         raise InvalidInput(
-            f"{target} holds what Stackyard keeps and is not overwritten. Choose another target"
+            f"{target} holds {what} and is not overwritten. Choose another target: --to PATH"
         )
     return real

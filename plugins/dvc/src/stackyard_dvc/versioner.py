@@ -92,7 +92,12 @@ class DvcDataVersioner(DataVersioner):
         self._check_remote()
         check_dataset_name(name)
         if ID.fullmatch(version) is None:
-            self._log.get(name, version)  # which says what there is
+            try:
+                self._log.get(name, version)
+            except NotFound as exc:  # which says what there is
+                raise NotFound(
+                    f"{version!r} is no whole id, so the remote was not asked; {exc}"
+                ) from exc
         with self._cache() as cache:
             return self._log.put(self._remote(cache).pull(cache, name, version))
 
