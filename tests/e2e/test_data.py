@@ -72,8 +72,32 @@ def test_what_two_components_keep_comes_back_once(versioned: Place) -> None:
     (made,) = versioned.json("data", "checkout", "--run", "latest")["versions"]
     assert Path(made["path"]).name == "flights"
     pushed = versioned.run("data", "push", "--run", "latest")
-    assert "data_versioner.raw has no remote; left out" in pushed.stderr
+    (version,) = ids(versioned)
+    reason = "data_versioner.raw: there is no remote."
+    assert f"warning: flights@{version}: not pushed: {reason}" in pushed.stderr
     assert (versioned.root.parent / "remote").is_dir()
+    document = versioned.json("data", "push", "--run", "latest")
+    row = {"name": "flights", "id": version, "component": "data_versioner"}
+    assert document["pushed"] == [row]
+    (left,) = document["left_out"]
+    assert left.pop("reason").startswith(reason)
+    assert left == {**row, "component": "data_versioner.raw"}
+
+
+def test_what_a_push_leaves_out_is_told(versioned: Place) -> None:
+    """And the rest of the run's data is pushed."""
+    versioned.run("run", "versioned")
+    (flights,) = ids(versioned)
+    (codes,) = ids(versioned, "--component", "data_versioner.raw")
+    done = versioned.run("data", "push", "--run", "latest", check=False)
+    assert done.returncode == 1
+    assert f"error: codes@{codes}: not pushed: data_versioner.raw: there is no r" in done.stderr
+    assert done.stdout.splitlines()[1:] == [f"flights  {flights}  pushed"]
+    shutil.rmtree(versioned.root / ".stackyard/state/data_versioner")
+    document = versioned.json("data", "push", "--run", "latest", check=False)
+    assert document["pushed"] == []
+    reasons = {one["name"]: one["reason"] for one in document["left_out"]}
+    assert "there is no version" in reasons["flights"] and "no remote" in reasons["codes"]
 
 
 def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
@@ -141,7 +165,8 @@ def test_what_is_pushed_is_checked_out_elsewhere(versioned: Place, tmp_path: Pat
     missing = other.run("data", "pull", "flights", check=False)
     assert (missing.returncode, "flights@ID" in missing.stderr) == (1, True)
     assert other.json("data", "pull", f"flights@{version}") == {
-        "pulled": [{"name": "flights", "id": version}]
+        "pulled": [{"name": "flights", "id": version, "component": "data_versioner"}],
+        "left_out": [],
     }
     assert ids(other) == [version]
     assert "pushed" in other.run("data", "push", "flights").stdout

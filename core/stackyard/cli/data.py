@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackyard.cli import output
-from stackyard.cli.arguments import (
-    Once,
-    add_component,
-    add_json,
-    add_stack,
-    open_component,
-    open_project_stack,
-)
-from stackyard.errors import NotFound, UsageError, suggest
+from stackyard.cli.arguments import Once, add_component, add_json, add_stack, open_project_stack
+from stackyard.cli.data_versions import KIND, VERSION, Wanted, find, once, opened, whole_id
+from stackyard.errors import NotFound, StackyardError, Unsupported, UsageError, suggest
 
 if TYPE_CHECKING:
     from stackyard.components.data_versioner import DataVersion, DataVersioner
     from stackyard.project import Project
     from stackyard.stack import Stack
-
-KIND = "data_versioner"
-VERSION = "NAME[@ID]"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A version that was asked for, and the component that has it."""
-
-    component: str
-    name: str
-    id: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(project: Project, stack: Stack, args: argparse.Namespace) -> int:
-    with _opened(stack, args.component) as versioner:
+    with opened(stack, args.component) as versioner:
         found = versioner.list(args.name)
         datasets = sorted({v.name for v in versioner.list()}) if args.name and not found else []
     if datasets:
@@ -114,8 +95,8 @@ def _list(project: Project, stack: Stack, args: argparse.Namespace) -> int:
 
 
 def _diff(project: Project, stack: Stack, args: argparse.Namespace) -> int:
-    with _opened(stack, args.component) as versioner:
-        ids = [_id(versioner, args.name, given) for given in (args.first, args.second)]
+    with opened(stack, args.component) as versioner:
+        ids = [whole_id(versioner, args.name, given) for given in (args.first, args.second)]
         found = versioner.diff(args.name, *ids)
     if args.json:
         output.json_document(
@@ -132,8 +113,8 @@ def _diff(project: Project, stack: Stack, args: argparse.Namespace) -> int:
 
 
 def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
-    wanted, stack, run_id = _wanted(project, stack, args)
-    wanted = _once(wanted)
+    wanted, stack, run_id = find(project, stack, args)
+    wanted = once(wanted)
     if run_id is None and not args.to:
         raise UsageError(f"stackyard data checkout {args.dataset}: say where: --to PATH")
     folder = Path(args.to) if args.to else project.root / ".stackyard" / "data" / str(run_id)
@@ -145,7 +126,7 @@ def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
         target = folder / place if run_id is not None else folder
         if args.overwrite:
             _check_no_code(project, target)
-        with _opened(stack, one.component) as versioner:
+        with opened(stack, one.component) as versioner:
             _write(versioner, one, target, overwrite=args.overwrite)
         made.append({"name": one.name, "id": one.id, "path": str(target)})
     if args.json:
@@ -153,14 +134,6 @@ def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     else:
         output.table([tuple(row.values()) for row in made], ("dataset", "version", "path"))
     return 0
-
-
-def _once(wanted: Sequence[Wanted]) -> list[Wanted]:
-    """Each version from one component, the unnamed one if it has it."""
-    found: dict[tuple[str, str], Wanted] = {}
-    for one in sorted(wanted, key=lambda w: w.component != KIND):
-        found.setdefault((one.name, one.id), one)
-    return list(found.values())
 
 
 def _check_no_code(project: Project, target: Path) -> None:
@@ -190,39 +163,46 @@ def _write(versioner: DataVersioner, one: Wanted, target: Path, *, overwrite: bo
         versioner.checkout(one.name, one.id, target, overwrite=overwrite)
 
 
-def _shared(stack: Stack, wanted: list[Wanted]) -> list[Wanted]:
-    """Those whose component has a remote; all, where none has, so that it says what it lacks."""
-    able = []
-    for one in wanted:
-        with _opened(stack, one.component) as versioner:
-            if "remote" in versioner.capabilities:
-                able.append(one)
-    for one in [one for one in wanted if able and one not in able]:
-        output.warn(f"{one.name}@{one.id}: {one.component} has no remote; left out")
-    return able or wanted
-
-
 def _send(project: Project, stack: Stack, args: argparse.Namespace) -> int:
-    """``push`` and ``pull``."""
-    wanted, stack, _ = _wanted(project, stack, args)
-    wanted = _shared(stack, wanted)
+    """``push`` and ``pull``; of a run, all that can be, with a word on what cannot."""
+    wanted, stack, run_id = find(project, stack, args)
+    done: list[Wanted] = []
+    left: list[tuple[Wanted, StackyardError]] = []
     for one in wanted:
-        with _opened(stack, one.component) as versioner:
-            move = versioner.push if args.action == "push" else versioner.pull
-            move(one.name, one.id)
-    done = f"{args.action}ed"
+        try:
+            with opened(stack, one.component) as versioner:
+                move = versioner.push if args.action == "push" else versioner.pull
+                move(one.name, one.id)
+        except StackyardError as exc:
+            if run_id is None:
+                raise
+            left.append((one, exc))
+        else:
+            done.append(one)
+    there = {(one.name, one.id) for one in done}
+    lost = False
+    for one, error in left:
+        what = f"{one.name}@{one.id}: not {args.action}ed: {error}"
+        if isinstance(error, Unsupported) and (one.name, one.id) in there:
+            output.warn(what)  # another component's remote has it
+        else:
+            output.say(f"error: {what}")
+            lost = True
     if args.json:
-        output.json_document({done: [{"name": one.name, "id": one.id} for one in wanted]})
-    else:
-        output.table([(one.name, one.id, done) for one in wanted], ("dataset", "version", ""))
-    return 0
+        reasons = [{**asdict(one), "reason": str(error)} for one, error in left]
+        moved = [asdict(one) for one in done]
+        output.json_document({f"{args.action}ed": moved, "left_out": reasons})
+    elif done:
+        rows = [(one.name, one.id, f"{args.action}ed") for one in done]
+        output.table(rows, ("dataset", "version", ""))
+    return 1 if lost else 0
 
 
 def _verify(project: Project, stack: Stack, args: argparse.Namespace) -> int:
-    with _opened(stack, args.component) as versioner:
+    with opened(stack, args.component) as versioner:
         if args.dataset:
             name, _, given = args.dataset.partition("@")
-            chosen = [(name, _id(versioner, name, given))]
+            chosen = [(name, whole_id(versioner, name, given))]
         else:
             chosen = [(version.name, version.id) for version in versioner.list()]
         found = [(name, id_, list(versioner.verify(name, id_))) for name, id_ in chosen]
@@ -246,64 +226,3 @@ def _tell(versions: Sequence[DataVersion]) -> None:
     ]
     headers = ("dataset", "version", "files", "size", "committed")
     output.table(rows, headers, drop=("files", "size"))
-
-
-def _opened(stack: Stack, component: str | None) -> closing[DataVersioner]:
-    return open_component(stack, KIND, component)
-
-
-def _wanted(
-    project: Project, stack: Stack, args: argparse.Namespace
-) -> tuple[list[Wanted], Stack, str | None]:
-    """The versions that the command names, the stack that has them, and the run, if it names one.
-
-    Raises:
-        UsageError: it names neither or both, or the run had no data.
-    """
-    if (args.dataset is None) == (args.run_id is None):
-        raise UsageError(f"stackyard data {args.action}: name a version, {VERSION}, or --run RUN")
-    if args.run_id is None:
-        name, _, given = args.dataset.partition("@")
-        component = args.component or KIND
-        with _opened(stack, component) as versioner:
-            return [Wanted(component, name, _id(versioner, name, given))], stack, None
-    from stackyard.evidence import evidence
-    from stackyard.stack import open_stack
-
-    records = stack.store().records
-    run_id = records.find(args.run_id)
-    found = evidence(records.latest(run_id).values())
-    rows = [Wanted(e.component, e.name, e.value) for e in found if e.kind == "data"]
-    rows = [row for row in dict.fromkeys(rows) if args.component in (None, row.component)]
-    if not rows:
-        of = f" of {args.component}" if args.component else ""
-        raise UsageError(
-            f"run {run_id} had no data{of}: none of its steps committed or checked out a version"
-        )
-    return rows, stack if args.stack else open_stack(project, records.run(run_id).stack), run_id
-
-
-def _id(versioner: DataVersioner, name: str, given: str) -> str:
-    """The whole id of the version that ``given`` begins, or of the newest one.
-
-    An id that is not known here is returned as it is: it may be in the remote.
-
-    Raises:
-        NotFound: no version of ``name`` is known here, and ``given`` is empty.
-        UsageError: several ids begin so.
-    """
-    known = versioner.list(name)
-    if not given and not known:
-        datasets = sorted({version.name for version in versioner.list()})
-        raise NotFound(
-            f"no version of {name!r} is known here. Datasets: {', '.join(datasets) or 'none'}."
-            f"{suggest(name, datasets)} One that is in a remote only needs its id: {name}@ID"
-        )
-    found = [version.id for version in known if version.id.startswith(given)]
-    if given in found or not found:
-        return given
-    if given and len(found) > 1:
-        raise UsageError(
-            f"{name}@{given} is not unique: {', '.join(found[:5])}. Type more of the id"
-        )
-    return found[0]
