@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,7 @@ from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
 from stackyard.components.registry import Registry
 from stackyard.components.tracker import Tracker
-from stackyard.components.validator import Expectation, Validator
+from stackyard.components.validator import Validator
 from stackyard.testing import (
     DataVersionerContract,
     MemoryDataVersioner,
@@ -67,21 +66,6 @@ class TestMemoryValidator(ValidatorContract):
 
     def connect(self, context: Context) -> Validator:
         return MemoryValidator(None, context)
-
-    def not_null(self, column: str) -> Expectation:
-        return Expectation("expect_column_values_to_not_be_null", {"column": column})
-
-    def between(self, column: str, low: Any, high: Any) -> Expectation:
-        bounds = {"column": column, "min_value": low, "max_value": high}
-        return Expectation("expect_column_values_to_be_between", bounds)
-
-    def in_set(self, column: str, values: list[Any]) -> Expectation:
-        kwargs = {"column": column, "value_set": values}
-        return Expectation("expect_column_values_to_be_in_set", kwargs)
-
-    def row_count(self, low: int, high: int) -> Expectation:
-        bounds = {"min_value": low, "max_value": high}
-        return Expectation("expect_table_row_count_to_be_between", bounds)
 
 
 def test_a_step_is_tested_as_a_function(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
-from stackyard.testing.stand_ins import Journal
+from stackyard.testing.stand_ins import context_in
 
 FILES = {
     "a.csv": b"hour,carrier\n1,UA\n",
@@ -48,17 +48,7 @@ class DataVersionerCase(ABC):
     @pytest.fixture
     def context(self, tmp_path: Path) -> Context:
         """A context as core gives it to a step; override to put more into it."""
-        (tmp_path / "project").mkdir(exist_ok=True)
-        folder = tmp_path / "project" / ".stackyard"
-        return Context(
-            name="data_versioner",
-            stack="local",
-            project=tmp_path / "project",
-            cache_dir=folder / "cache",
-            state_dir=folder / "state",
-            step="load",
-            journal=Journal(),
-        )
+        return context_in(tmp_path / "project", "data_versioner", "load")
 
     @pytest.fixture
     def versioner(self, context: Context) -> Any:

@@ -14,7 +14,7 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, ViewDefinition
 from stackyard.errors import InvalidInput, NotFound
-from stackyard.store.records import new_run_id
+from stackyard.testing.stand_ins import context_in
 from stackyard.testing.weather import WEATHER, by_hand, hours, plain, questions, weather
 
 
@@ -34,17 +34,7 @@ class JoinContract(ABC):
     @pytest.fixture
     def context(self, tmp_path: Path) -> Context:
         """A context as core gives it to a step; override to put more into it."""
-        return Context(
-            name="feature_store",
-            stack="local",
-            project=tmp_path,
-            cache_dir=tmp_path / ".stackyard" / "cache" / "feature_store",
-            state_dir=tmp_path / ".stackyard" / "state" / "feature_store",
-            pipeline="conformance",
-            run=new_run_id(),
-            step="join",
-            deadline=60.0,
-        )
+        return context_in(tmp_path, "feature_store", "join")
 
     @pytest.fixture
     def store(self, context: Context) -> Any:

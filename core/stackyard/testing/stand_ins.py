@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stackyard.components.base import Context
 from stackyard.components.tracker import RunStatus
+from stackyard.store.records import new_run_id
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,24 @@ class Files:
     def fetch(self, digest: str) -> Path:
         """The local path."""
         return self.paths[digest]
+
+
+def context_in(project: Path, kind: str, step: str) -> Context:
+    """A context as core gives it to a component in a step, of a project that is made."""
+    project.mkdir(exist_ok=True)
+    folder = project / ".stackyard"
+    return Context(
+        name=kind,
+        stack="local",
+        project=project,
+        cache_dir=folder / "cache" / kind,
+        state_dir=folder / "state" / kind,
+        pipeline="conformance",
+        run=new_run_id(),
+        step=step,
+        deadline=60.0,
+        journal=Journal(),
+    )
 
 
 class Journal:

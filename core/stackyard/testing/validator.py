@@ -8,7 +8,6 @@ import socket
 import threading
 import warnings
 from dataclasses import asdict
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,19 +15,11 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.validator import Expectation, ValidationReport, Validator
 from stackyard.errors import InvalidInput
-from stackyard.testing.validator_case import (
-    ROWS,
-    ValidatorCase,
-    broken,
-    capable,
-    flights,
-    noted,
-    suite,
-    through_a_file,
-)
+from stackyard.testing.validator_case import ROWS, flights, noted, suite
+from stackyard.testing.validator_proposals import ProposalContract
 
 
-class ValidatorContract(ValidatorCase):
+class ValidatorContract(ProposalContract):
     """Inherit, say how to make the validator and how its vocabulary spells four expectations."""
 
     # Verdicts
@@ -290,40 +281,3 @@ class ValidatorContract(ValidatorCase):
         made.close()
         made.close()
         assert list(context.project.iterdir()) == []
-
-    # Proposing suites
-
-    def test_18_a_profile_is_a_suite_that_the_frame_passes(
-        self, validator: Validator, tmp_path: Path
-    ) -> None:
-        """It says something of every column, and its file is read as the same suite."""
-        if not capable(validator, "profile"):
-            return
-        frame = flights()
-        for one in (frame.set_axis(range(frame.shape[1]), axis=1), frame):
-            proposed = validator.profile(one, "flights")
-            report = validator.validate(one, proposed)
-            assert [c for c in report.checks if c.verdict != "pass"] == []
-            assert set(map(str, one.columns)) <= {c.column for c in report.checks}
-        assert through_a_file(proposed, tmp_path) == proposed
-        frame.loc[0, "carrier"] = None
-        assert not validator.validate(frame, proposed).passed
-        with pytest.raises(InvalidInput, match="no rows"):
-            validator.profile(frame[:0], "flights")
-
-    def test_19_what_is_learned_tells_sound_frames_from_others(
-        self, validator: Validator, tmp_path: Path
-    ) -> None:
-        """The history passes; another schema, more nulls, other units, values, volume do not."""
-        if not capable(validator, "learn"):
-            return
-        history = [flights(seed, ROWS + seed % 7) for seed in range(12)]
-        learned = validator.learn(history, "flights", false_alarms=0.05)
-        assert through_a_file(learned, tmp_path) == learned
-        assert all(e.notes for e in learned.expectations)
-        for frame in history:
-            assert validator.validate(frame, learned).passed
-        for name, frame in broken(flights(99)).items():
-            assert not validator.validate(frame, learned).passed, name
-        with pytest.raises(InvalidInput, match="at least"):
-            validator.learn(history[:1], "flights")

@@ -28,21 +28,6 @@ class TestGreatExpectations(ValidatorContract):
     def connect(self, context: Context) -> Validator:
         return GreatExpectationsValidator(GreatExpectationsConfig(), context)
 
-    def not_null(self, column: str) -> Expectation:
-        return Expectation("expect_column_values_to_not_be_null", {"column": column})
-
-    def between(self, column: str, low: Any, high: Any) -> Expectation:
-        bounds = {"column": column, "min_value": low, "max_value": high}
-        return Expectation("expect_column_values_to_be_between", bounds)
-
-    def in_set(self, column: str, values: list[Any]) -> Expectation:
-        kwargs = {"column": column, "value_set": values}
-        return Expectation("expect_column_values_to_be_in_set", kwargs)
-
-    def row_count(self, low: int, high: int) -> Expectation:
-        bounds = {"min_value": low, "max_value": high}
-        return Expectation("expect_table_row_count_to_be_between", bounds)
-
 
 FRAME = pd.DataFrame(
     {
