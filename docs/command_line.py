@@ -33,7 +33,7 @@ What a command answers goes to standard output; progress, notes, warnings and er
 error. With `--json` standard output carries exactly one JSON document, also where the command
 fails: then it is `{"error": "..."}`. A terminal sees live progress and colour, with `NO_COLOR=1`
 without colour; a pipe, or `TERM=dumb`, gets plain lines. In a narrow terminal tables leave out and
-shorten columns, in a pipe never. `-v` shows the traceback of an error.
+shorten columns, in a pipe never. `-v` shows the whole traceback of an error.
 
 A step of a run is `succeeded`, `cached`, `failed`, `interrupted` (it had begun when the run was
 cancelled or killed), `skipped` (it never began), or while the run goes on `waiting`.

@@ -7,7 +7,6 @@ import importlib
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from stackyard.errors import (
     ArtifactNotFound,
     DigestMismatch,
     PipelineError,
-    StackyardError,
     StepFailed,
     StoreError,
     Unstorable,
@@ -29,6 +27,7 @@ from stackyard.errors import (
 from stackyard.graph import Step
 from stackyard.injected import Injected
 from stackyard.store.records import ArtifactRef, AttemptRecord, host_name
+from stackyard.user_frames import tracebacks
 
 if TYPE_CHECKING:
     from stackyard.annotation import Type
@@ -148,7 +147,7 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
     clock = time.perf_counter()
     token = _current.set(Current(runner.run_id, step.name, keep, artifacts.fetch))
     outputs: dict[str, ArtifactRef] = {}
-    error = trace = None
+    error = trace = whole = None
     wrong: BaseException | None = None
     capture = Capture(through=through)
     try:
@@ -165,7 +164,8 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
             except KeyboardInterrupt:
                 raise
             except BaseException as exc:  # user code raises anything, asyncio.CancelledError too
-                error, trace, wrong = describe(exc), _user_traceback(exc), exc
+                error, wrong = describe(exc), exc
+                trace, whole = tracebacks(exc)
                 outputs = {}
     finally:
         _current.reset(token)
@@ -185,6 +185,7 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
         why=attempt.why,
         error=error,
         traceback=trace,
+        full_traceback=whole,
         final=isinstance(wrong, UsageError | StoreError),
         log=runner.keep_text(redact(capture.text)),
         kept=tuple(dict.fromkeys(kept)),
@@ -279,18 +280,6 @@ def _check(step: Step, output: str, value: Any, promised: Type | None) -> None:
             f"step {step.name!r} returned {of_class(type(value)).name or 'object'}{where}; "
             f"its annotation promises {promised.name}"
         )
-
-
-def _user_traceback(exc: BaseException) -> str | None:
-    """The traceback from the user's function on; None for an error of ours outside of it."""
-    frames = exc.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next
-    first = frames.tb_frame.f_code.co_filename if frames is not None else __file__
-    if isinstance(exc, StackyardError) and Path(first).is_relative_to(Path(__file__).parent):
-        return None
-    text = "".join(traceback.format_exception(type(exc), exc, frames or exc.__traceback__))
-    return redact(text)
 
 
 def _cpu_seconds() -> float:

@@ -192,8 +192,8 @@ def _attempt(report: StepReport, last: AttemptRecord) -> str:
     columns = [f"<h3>Inputs</h3>{table(header, inputs)}"] if inputs else []
     columns += [f"<h3>Outputs</h3>{table(header, outputs + kept)}"] if outputs or kept else []
     parts.append(f'<div class="columns">{"".join(f"<div>{c}</div>" for c in columns)}</div>')
-    if last.traceback:
-        parts.append(f"<h3>Traceback</h3><pre>{escape(last.traceback)}</pre>")
+    if trace := last.full_traceback or last.traceback:
+        parts.append(f"<h3>Traceback</h3><pre>{escape(trace)}</pre>")
     if report.tail:
         parts.append(f"<h3>Last lines of its output</h3><pre>{escape(_lines(report.tail))}</pre>")
     parts.append(_details(report, last))

@@ -138,6 +138,34 @@ def test_an_error_that_is_no_exception(place: Place, raised: str, timeout: str) 
     assert f"raise {raised}" in attempt["traceback"]
 
 
+def test_frames_of_the_library_are_shown_on_request(place: Place) -> None:
+    place.write(
+        "dags/views.py",
+        """
+        from stackyard import ViewDefinition, pipeline, step
+
+        @step
+        def define() -> str:
+            return ViewDefinition.of({}).name
+
+        @pipeline
+        def views() -> None:
+            define()
+        """,
+    )
+    told = place.run("run", "views", check=False).stderr
+    assert "return ViewDefinition.of({}).name" in told
+    assert "feature_view.py" not in told
+    shown = place.run("runs", "show", "latest")
+    assert "return ViewDefinition.of({}).name" in shown.stdout
+    assert "feature_view.py" not in shown.stdout
+    command = re.search(r"own frames: stackyard (runs show .* -v)", shown.stderr)
+    assert command is not None
+    assert "feature_view.py" in place.run(*command[1].split()).stdout
+    page = place.run("runs", "show", "latest", "--html").stdout.strip()
+    assert "feature_view.py" in (place.root / page).read_text("utf-8")
+
+
 def test_resumed_with_other_parameters(place: Place) -> None:
     place.write(
         "dags/picky.py",

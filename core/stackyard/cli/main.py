@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **options)  # type: ignore[arg-type]
         self.add_argument(
             "-v", "--verbose", action="store_true", default=argparse.SUPPRESS,
-            help="show the traceback of an error",
+            help="show the whole traceback of an error",
         )  # fmt: skip
 
     def error(self, message: str) -> NoReturn:

@@ -22,8 +22,8 @@ from stackyard.whole_file import write_whole
 if TYPE_CHECKING:
     from stackyard.evidence import Evidence
     from stackyard.project import Project
-    from stackyard.report import RunReport
-    from stackyard.store.records import RunRecord
+    from stackyard.report import RunReport, StepReport
+    from stackyard.store.records import AttemptRecord, RunRecord
     from stackyard.store.run_records import Unreadable
     from stackyard.store.store import Store
 
@@ -167,7 +167,7 @@ def _show(project: Project, store: Store, args: argparse.Namespace) -> int:
     elif args.json:
         output.json_document(report.to_json())
     else:
-        _tell(report)
+        _tell(report, getattr(args, "verbose", False))
     return 0
 
 
@@ -186,7 +186,7 @@ def _page(project: Project, report: RunReport, out: str | None) -> Path:
     return path
 
 
-def _tell(report: RunReport) -> None:
+def _tell(report: RunReport, verbose: bool) -> None:
     run = report.run
     output.show(
         f"{run.pipeline} on {run.stack}: {output.status(report.status)} in "
@@ -223,12 +223,21 @@ def _tell(report: RunReport) -> None:
         output.table(rows, ("rests on", "name", "version or outcome", "step", ""))
     for step in report.steps:
         if step.status == "failed" and step.last is not None:
-            lines = [*step.tail, *(step.last.traceback or "").splitlines()][-20:]
-            if lines:
-                output.show(f"\nstep {step.step.name}, last lines:")
-            for line in lines:
-                output.show(f"    {output.plain(line)}")
+            _tell_end(step, step.last, verbose)
     output.say(f"\na page of it: stackyard runs show {run.run_id} --html")
+
+
+def _tell_end(step: StepReport, last: AttemptRecord, verbose: bool) -> None:
+    """The last lines of a step that failed, and its traceback; with ``-v`` all of that."""
+    shown = (last.traceback or "").splitlines()
+    whole = (last.full_traceback or "").splitlines() or shown
+    lines = [*step.tail, *whole] if verbose else [*step.tail, *shown][-20:]
+    if lines:
+        output.show(f"\nstep {step.step.name}, last lines:")
+    for line in lines:
+        output.show(f"    {output.plain(line)}")
+    if whole != shown and not verbose:
+        output.say(f"with Stackyard's own frames: stackyard runs show {last.run_id} -v")
 
 
 def _short(one: Evidence) -> str:

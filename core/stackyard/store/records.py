@@ -111,7 +111,8 @@ class AttemptRecord:
     reused: AttemptId | None = None  # the attempt whose outputs these are
     why: str = ""  # one line: why it was reused, or why it ran
     error: str | None = None  # "ValueError: ..."
-    traceback: str | None = None
+    traceback: str | None = None  # as people are shown it
+    full_traceback: str | None = None  # where that is more
     final: bool = False  # it failed in a way that no other try can mend
     log: str | None = None  # digest of the captured output
     kept: tuple[str, ...] = ()  # digests of files and folders that the step put into the store
