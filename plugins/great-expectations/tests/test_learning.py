@@ -13,10 +13,12 @@ from scipy.stats import binom
 from stackyard.components.base import Context
 from stackyard.components.validator import Suite
 from stackyard.errors import InvalidInput
+from stackyard.testing.validator_proposals import through_a_file
 from stackyard_great_expectations import bounds
 from stackyard_great_expectations.config import GreatExpectationsConfig
 from stackyard_great_expectations.figures import figures
 from stackyard_great_expectations.learning import learn
+from stackyard_great_expectations.proposing import propose
 from stackyard_great_expectations.validator import GreatExpectationsValidator
 from tests.benchmarks.validating import flights
 
@@ -251,3 +253,27 @@ def test_a_profile_of_real_data(months: list[pd.DataFrame], tmp_path: Path) -> N
     assert validator().validate(months[6], suite).passed
     dropped = validator().validate(months[0].drop(columns="dest"), suite)
     assert {c.column for c in dropped.stopping} == {"", "dest"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-310, 1e-290, 1e155, 1e300, 1.7e308])
+def test_numbers_of_any_size_have_bounds(size: float, tmp_path: Path) -> None:
+    """Sound runs pass what is learned and a profile, and other units fail.
+
+    Of numbers whose range is no float, nothing is said; small ones are all the same to the tool.
+    """
+    random = np.random.default_rng(3)
+    history = [
+        pd.DataFrame({"x": random.uniform(0.9, 1, 200), "y": random.uniform(-1, 1, 200)}) * size
+        for _ in range(6)
+    ]
+    learned = through_a_file(learn(history, "s", 0.01), tmp_path)
+    profiled = through_a_file(propose(history[0], "s"), tmp_path)
+    asked = validator()
+    for frame in history:
+        assert asked.validate(frame, learned).passed
+    assert [c.verdict for c in asked.validate(history[0], profiled).checks if c.column == "x"] == [
+        "pass"
+    ] * 2
+    assert asked.validate(history[0] / 1000, learned).passed is (size < 1)
+    assert len(learned.expectations) == len(profiled.expectations) == (5 if size > 1e308 else 6)

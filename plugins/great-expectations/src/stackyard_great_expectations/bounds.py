@@ -13,6 +13,7 @@ which no null was ever seen may have a few.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 
@@ -36,12 +37,26 @@ def share(parts: Sequence[int], totals: Sequence[int], rate: float) -> float:
     return math.sin(min(middle + reach, math.pi / 2)) ** 2
 
 
+def within_floats(bound: float) -> float:
+    """``bound``, or the end of the range of floats that it is beyond."""
+    return max(-sys.float_info.max, min(bound, sys.float_info.max))
+
+
+def scatter(figures: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation; of numbers whose squares are beyond floats, too."""
+    import numpy as np
+
+    scale = max(map(abs, figures)) or 1.0
+    parts = np.asarray(figures, dtype="float64") / scale
+    return float(parts.mean()) * scale, float(parts.std(ddof=1)) * scale
+
+
 def _middle(figures: Sequence[float], error: float, tail: float) -> tuple[float, float]:
     """The mean, and how far the next figure is from it with probability ``tail`` on one side."""
-    import numpy as np
     from scipy.stats import norm, t
 
     number = len(figures)
-    found = float(t.isf(tail, number - 1)) * float(np.std(figures, ddof=1))
+    mean, deviation = scatter(figures)
+    found = float(t.isf(tail, number - 1)) * deviation
     least = float(norm.isf(tail)) * error
-    return float(np.mean(figures)), max(found, least) * math.sqrt(1 + 1 / number)
+    return mean, max(found, least) * math.sqrt(1 + 1 / number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,11 @@ class Column:
     Attributes:
         type: as ``expect_column_values_to_be_of_type`` says it; empty where it cannot.
         nulls: number of nulls.
-        lowest, highest: of a numeric column with values, all finite; else None.
+        lowest, highest: of a numeric column with values, whose range is finite; else None.
         quantiles: of a numeric column, at ``QUANTILES``.
         errors: how uncertain each quantile is, as a standard deviation.
         step: the smallest difference between two numbers; 0 where all are the same.
-        whole: all numbers are whole.
+        whole: all numbers are whole, and known to the last digit.
         levels: rows of each level of a column of text or truth values; None if there are many.
         distinct: no value is there twice, and none is null.
     """
@@ -90,9 +91,11 @@ def _numeric(present: pd.Series[Any], nulls: int) -> Column:
     """A column of numbers; the uncertainty of a quantile is that of its rank, which is binomial."""
     import numpy as np
 
-    numbers = present.to_numpy(dtype="float64")
-    numbers = np.sort(numbers)
-    if not len(numbers) or not np.isfinite(numbers[[0, -1]]).all():
+    numbers = np.sort(present.to_numpy(dtype="float64"))
+    if not len(numbers):
+        return Column("", nulls)
+    low, high = float(numbers[0]), float(numbers[-1])
+    if not math.isfinite(high - low):
         return Column("", nulls)
     at, errors = [], []
     for share in QUANTILES:
@@ -102,8 +105,7 @@ def _numeric(present: pd.Series[Any], nulls: int) -> Column:
         errors.append(float(near[1] - near[0]) / 2)
     gaps = np.diff(numbers)
     step = float(gaps[gaps > 0].min()) if numbers[0] < numbers[-1] else 0.0
-    whole = bool((numbers == np.floor(numbers)).all())
-    low, high = float(numbers[0]), float(numbers[-1])
+    whole = max(-low, high) <= 2**53 and bool((numbers == np.floor(numbers)).all())
     return Column("", nulls, low, high, tuple(at), tuple(errors), step, whole)
 
 

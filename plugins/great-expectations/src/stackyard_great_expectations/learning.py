@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -97,9 +98,10 @@ def _quantiles(of: dict[str, Any], parts: Sequence[Column], rate: float) -> Expe
     ranges = []
     whole = all(part.whole for part in parts)
     # A number that is rounded to a step is uncertain by that (uniformly: its variance over 12).
-    rounding = max(part.step for part in parts) ** 2 / 12
+    rounding = max(part.step for part in parts) / math.sqrt(12)
     for i in range(len(QUANTILES)):
-        error = math.sqrt(rounding + sum(part.errors[i] ** 2 for part in parts) / len(parts))
+        sampling = math.hypot(*(part.errors[i] for part in parts)) / math.sqrt(len(parts))
+        error = math.hypot(rounding, sampling)
         low, high = bounds.interval([part.quantiles[i] for part in parts], error, rate)
         ranges.append([math.floor(low), math.ceil(high)] if whole else [_down(low), _up(high)])
     medians = [part.quantiles[1] for part in parts]
@@ -149,10 +151,8 @@ def _known(parts: Sequence[Column]) -> bool:
 
 
 def _spread(what: str, values: Sequence[float]) -> str:
-    import numpy as np
-
-    deviation = float(np.std(values, ddof=1))
-    return f"{len(values)} runs: {what} mean {np.mean(values):.6g}, sd {deviation:.3g}"
+    mean, deviation = bounds.scatter(values)
+    return f"{len(values)} runs: {what} mean {mean:.6g}, sd {deviation:.3g}"
 
 
 def _percent(rate: float) -> str:
@@ -166,11 +166,9 @@ def _mostly(share: float) -> float:
 
 
 def _down(value: float) -> float:
-    """Rounded down to four digits."""
-    if value == 0 or not math.isfinite(value):
-        return value
-    digits = 3 - math.floor(math.log10(abs(value)))
-    return float(f"{math.floor(value * 10.0**digits) / 10.0**digits:.4g}")
+    """Rounded down to four digits; what is beyond floats becomes the end of their range."""
+    rounded = float(decimal.Context(prec=4, rounding=decimal.ROUND_FLOOR).create_decimal(value))
+    return bounds.within_floats(rounded)
 
 
 def _up(value: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from stackyard.components.validator import Expectation, Suite
+from stackyard_great_expectations.bounds import within_floats
 from stackyard_great_expectations.figures import Column, figures
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def _range(of: dict[str, Any], low: float, high: float, whole: bool) -> Expectat
     ends = [low if low == 0 else low - more, high if high == 0 else high + more]
     if low > 0 > ends[0]:
         ends[0] = 0
-    bounds = [math.floor(ends[0]), math.ceil(ends[1])] if whole else ends
+    if whole:
+        ends = [math.floor(ends[0]), math.ceil(ends[1])]
     note = f"{low:.6g} to {high:.6g} here"
-    kwargs = {**of, "min_value": bounds[0], "max_value": bounds[1]}
+    kwargs = {**of, "min_value": within_floats(ends[0]), "max_value": within_floats(ends[1])}
     return Expectation("expect_column_values_to_be_between", kwargs, "warning", note)
