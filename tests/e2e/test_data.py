@@ -106,7 +106,7 @@ def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
     versioned.json("run", "versioned", "--param", "hours=2")
     out = versioned.run("data", "checkout", "--run", first, "--to", "old").stdout
     assert (versioned.root / "old/flights/flights.csv").read_text() == "1"
-    assert (versioned.root / "old/codes").read_text() == "raw"
+    assert (versioned.root / "old/codes.csv").read_text() == "raw"
     assert str(versioned.root / "old/flights") in out
     shown = versioned.run("runs", "show", first).stdout
     assert ids(versioned)[1] in shown
@@ -117,10 +117,11 @@ def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
     assert not (versioned.root / "old/flights/extra").exists()
     only = ("--component", "data_versioner.raw", "--to", "raw")
     (codes,) = versioned.json("data", "checkout", "--run", first, *only)["versions"]
-    assert codes["path"] == str(versioned.root / "raw/codes")
+    assert codes["path"] == str(versioned.root / "raw/codes.csv")
     document = versioned.json("data", "checkout", "--run", "latest")
     folder = versioned.root / ".stackyard/data" / document["run_id"]
-    assert [Path(v["path"]) for v in document["versions"]] == [folder / "flights", folder / "codes"]
+    paths = [Path(v["path"]) for v in document["versions"]]
+    assert paths == [folder / "flights", folder / "codes.csv"]
     assert (folder / "flights/flights.csv").read_text() == "2"
 
 
@@ -150,17 +151,19 @@ def test_versions_are_listed_and_compared(versioned: Place) -> None:
 def test_what_is_pushed_is_checked_out_elsewhere(versioned: Place, tmp_path: Path) -> None:
     """A clone of the project with the same store and remote; by run, and by id."""
     shared = STACK.replace("raw: {flavor: dvc}", "raw: {flavor: dvc, remote: ../raw}")
+    versioned.write("dags/versioned.py", PIPELINE.replace('"codes"', '"codes.csv"'))
     versioned.write("stacks/local.yaml", shared)
     run = versioned.json("run", "versioned")["run_id"]
     (version,) = ids(versioned, "flights")
     pushed = versioned.json("data", "push", "--run", run)["pushed"]
-    assert [v["name"] for v in pushed] == ["codes", "flights"]
+    assert [v["name"] for v in pushed] == ["codes.csv", "flights"]
     other = Place(tmp_path / "elsewhere")
     shutil.copytree(versioned.root, other.root)
     shutil.rmtree(other.root / ".stackyard" / "state")
     done = other.run("data", "checkout", "--run", run, "--to", "out")
     assert "pulling it" in done.stderr
     assert (other.root / "out/flights/flights.csv").read_text() == "1"
+    assert (other.root / "out/codes.csv").read_text() == "raw"
     shutil.rmtree(other.root / ".stackyard" / "state")
     missing = other.run("data", "pull", "flights", check=False)
     assert (missing.returncode, "flights@ID" in missing.stderr) == (1, True)
@@ -189,6 +192,8 @@ def test_damage_is_told(versioned: Place) -> None:
     assert (document["ok"], document["versions"][0]["damaged"]) == (
         False, ["by hour/1.csv", "flights.csv"],
     )  # fmt: skip
+    out = versioned.run("data", "checkout", "flights", "--to", "out")
+    assert "is not whole here; pulling it" in out.stderr
     versioned.run("data", "pull", f"flights@{version}")
     versioned.run("data", "verify")
 

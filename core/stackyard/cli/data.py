@@ -47,8 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_versions(one)
     one.add_argument(
         "--to", action=Once, metavar="PATH",
-        help="where, new or empty; with --run a folder in which each dataset goes by its name "
-        "(default: .stackyard/data/RUN)",
+        help="where, new or empty; with --run a folder in which each dataset goes by its name, "
+        "a single file with its ending (default: .stackyard/data/RUN)",
     )  # fmt: skip
     one.add_argument(
         "--overwrite", action="store_true", help="let it take the place of what is there"
@@ -123,10 +123,12 @@ def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     for one in wanted:
         several = sum(other.name == one.name for other in wanted) > 1
         place = f"{one.name}@{one.id[:8]}" if several else one.name
-        target = folder / place if run_id is not None else folder
-        if args.overwrite:
-            _check_no_code(project, target)
         with opened(stack, one.component) as versioner:
+            suffix = _suffix(versioner, one)
+            place += "" if place.endswith(suffix) else suffix
+            target = folder / place if run_id is not None else folder
+            if args.overwrite:
+                _check_no_code(project, target)
             _write(versioner, one, target, overwrite=args.overwrite)
         made.append({"name": one.name, "id": one.id, "path": str(target)})
     if args.json:
@@ -151,14 +153,25 @@ def _check_no_code(project: Project, target: Path) -> None:
             )
 
 
+def _suffix(versioner: DataVersioner, one: Wanted) -> str:
+    """The ending of a single file; a version that is not here is pulled, if there is a remote."""
+    for version in versioner.list(one.name):
+        if version.id == one.id:
+            return version.suffix
+    if "remote" not in versioner.capabilities:
+        return ""  # checking it out says what there is
+    output.say(f"{one.name}@{one.id} is not here; pulling it")
+    return versioner.pull(one.name, one.id).suffix
+
+
 def _write(versioner: DataVersioner, one: Wanted, target: Path, *, overwrite: bool) -> None:
-    """Check a version out; pull what is not here, or not whole, if there is a remote."""
+    """Check a version out; pull what is not whole here, if there is a remote."""
     try:
         versioner.checkout(one.name, one.id, target, overwrite=overwrite)
     except NotFound:
         if "remote" not in versioner.capabilities:
             raise
-        output.say(f"{one.name}@{one.id} is not here; pulling it")
+        output.say(f"{one.name}@{one.id} is not whole here; pulling it")
         versioner.pull(one.name, one.id)
         versioner.checkout(one.name, one.id, target, overwrite=overwrite)
 

@@ -13,8 +13,9 @@ from typing import ClassVar
 from stackyard.components.base import Component
 from stackyard.errors import AlreadyExists, InvalidInput
 
-# It reaches paths and addresses of every tool.
+# They reach paths and addresses of every tool.
 DATASET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,16})?\.(gz|bz2|xz|zst)|\.[A-Za-z0-9]{1,16}")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class DataVersion:
         size: Bytes.
         files: Number of files; 1 for a single file.
         committed: When it was committed first, seconds since the epoch.
+        suffix: The ending that a single file had when it was committed first, e.g. ``.csv``.
     """
 
     name: str
@@ -34,6 +36,7 @@ class DataVersion:
     size: int
     files: int
     committed: float
+    suffix: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,18 @@ def check_dataset_name(name: str) -> str:
             "with a letter, digit or '_' first and no '.' last"
         )
     return name
+
+
+def file_suffix(path: Path) -> str:
+    """The ending of a file's name for ``DataVersion.suffix``: ``.csv``, ``.csv.gz``; or nothing.
+
+    Nothing too for a folder, and for an ending that is not plain ASCII.
+    """
+    found = "" if path.is_dir() else path.name.lstrip(".")
+    _, dot, rest = found.partition(".")
+    while dot and SUFFIX.fullmatch(dot + rest) is None:
+        _, dot, rest = rest.partition(".")
+    return dot + rest
 
 
 def dataset_files(path: Path) -> dict[str, os.stat_result]:

@@ -38,6 +38,7 @@ class DataVersionerContract(DataVersionerCapabilities):
         assert read(tmp_path / "out") == FILES
         one = versioner.commit(data / "a.csv", "table")
         assert (one.name, one.size, one.files) == ("table", len(FILES["a.csv"]), 1)
+        assert (version.suffix, one.suffix) == ("", ".csv")
         versioner.checkout("table", one.id, tmp_path / "new" / "table.csv")
         assert (tmp_path / "new" / "table.csv").read_bytes() == FILES["a.csv"]
 
@@ -73,12 +74,15 @@ class DataVersionerContract(DataVersionerCapabilities):
     def test_04_committing_again_gives_the_version_that_there_is(
         self, versioner: DataVersioner, context: Context, data: Path
     ) -> None:
-        """With the time of the first commit, listed once."""
+        """With the time and the ending of the first commit, listed once."""
         version = versioner.commit(data, "flights")
         time.sleep(0.02)
         assert versioner.commit(data, "flights") == version
         assert self.connect(context).commit(data, "flights") == version
         assert list(versioner.list()) == [version]
+        one = versioner.commit(data / "a.csv", "table")
+        (data / "a.csv").rename(data / "a.txt")
+        assert versioner.commit(data / "a.txt", "table") == one
 
     @pytest.mark.parametrize(
         "case", ["missing", "empty", "no file", "folder link", "dead link", "socket"]

@@ -15,6 +15,7 @@ from stackyard.components.data_versioner import (
     check_dataset_name,
     check_target,
     dataset_files,
+    file_suffix,
 )
 from stackyard.errors import NotFound
 from stackyard.whole_folder import made_whole
@@ -52,7 +53,7 @@ class MemoryDataVersioner(DataVersioner):
         files = {part: (path / part).read_bytes() for part in sorted(dataset_files(path))}
         digest = blake3.blake3(repr(list(files.items())).encode()).hexdigest()
         size = sum(map(len, files.values()))
-        version = DataVersion(name, digest, size, len(files), time.time())
+        version = DataVersion(name, digest, size, len(files), time.time(), file_suffix(path))
         kept, _ = self._kept.setdefault((name, digest), (version, files))
         self.note(kept)
         return kept

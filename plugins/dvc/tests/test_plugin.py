@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from stackyard.components.base import Context, Secret
+from stackyard.components.data_versioner import DataVersion
 from stackyard.errors import NotFound
 from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.log import from_text, to_text
 from stackyard_dvc.quiet import quiet
 from stackyard_dvc.versioner import DvcDataVersioner
 
@@ -80,6 +82,14 @@ def test_an_unknown_dataset_is_told_as_one(tmp_path: Path) -> None:
     made.commit(Path("a.csv"), "flights")
     with pytest.raises(NotFound, match=r"Datasets: flights\. Did you mean 'flights'"):
         made.checkout("flight", "0" * 32, Path("out"))
+
+
+@pytest.mark.parametrize("suffix", ["/../../out", "..", ".a/b"])
+def test_an_ending_from_a_remote_leads_nowhere(suffix: str) -> None:
+    """A remote may hold any note of a version."""
+    version = DataVersion("flights", "0" * 32, 1, 1, 1.0, ".csv")
+    assert from_text(to_text(version), "flights") == version
+    assert from_text(to_text(replace(version, suffix=suffix)), "flights") is None
 
 
 def test_what_is_damaged_in_the_remote_is_named_and_can_be_brought_back(tmp_path: Path) -> None:

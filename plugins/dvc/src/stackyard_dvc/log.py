@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from stackyard.components.data_versioner import DataVersion, check_dataset_name
+from stackyard.components.data_versioner import SUFFIX, DataVersion, check_dataset_name
 from stackyard.errors import ComponentError, NotFound, suggest
 from stackyard.whole_file import write_whole
 
@@ -85,10 +85,11 @@ class Log:
 def to_text(version: DataVersion) -> str:
     """A version as a ``.dvc`` file."""
     files = f"  nfiles: {version.files}\n" if version.id.endswith(".dir") else ""
+    suffix = f"  suffix: {version.suffix}\n" if version.suffix else ""
     return (
         f"outs:\n- md5: {version.id}\n  size: {version.size}\n{files}  hash: md5\n"
         f"  path: {version.id}\nmeta:\n  dataset: {version.name}\n"
-        f"  committed: {version.committed!r}\n"
+        f"  committed: {version.committed!r}\n{suffix}"
     )
 
 
@@ -102,10 +103,13 @@ def from_text(text: str, name: str) -> DataVersion | None:
             int(facts["size"]),
             int(facts.get("nfiles", 1)),
             float(facts["committed"]),
+            facts.get("suffix", ""),
         )
     except (KeyError, ValueError):
         return None
-    return version if ID.fullmatch(version.id) and to_text(version) == text else None
+    # Both reach paths, and the text may be from a remote, which is other people's.
+    plain = ID.fullmatch(version.id) and SUFFIX.fullmatch(version.suffix or ".none")
+    return version if plain and to_text(version) == text else None
 
 
 def _names(folder: Path) -> list[str]:

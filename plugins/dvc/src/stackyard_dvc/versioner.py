@@ -15,6 +15,7 @@ from stackyard.components.data_versioner import (
     DataVersioner,
     check_dataset_name,
     check_target,
+    file_suffix,
 )
 from stackyard.display import plural
 from stackyard.errors import ComponentError, InvalidInput, NotFound, Unavailable, Unsupported
@@ -55,7 +56,8 @@ class DvcDataVersioner(DataVersioner):
             )
         with self._cache() as cache:
             found, size, files = cache.add(path)
-        version = self._log.put(DataVersion(name, found, size, files, time.time()))
+        made = DataVersion(name, found, size, files, time.time(), file_suffix(path))
+        version = self._log.put(made)
         self.note(version)
         return version
 
