@@ -7,13 +7,15 @@ import errno
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stackyard.errors import AlreadyExists
 
 _NOT_HERE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}
+_NO_LOCK = (OSError, ImportError)  # another's, or there are none on this file system, or system
 
 
 @contextmanager
@@ -22,22 +24,56 @@ def made_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
     With ``overwrite``, whatever is at ``target`` goes; without, only an empty folder does, also if
     something was put there meanwhile. Where making it fails, ``target`` is as it was; also where
-    the process is killed, if the system can swap two paths in one step, as Linux does.
+    the process is killed, if the system can swap two paths in one step, as Linux does. What a
+    killed process left is removed by the next one that makes the same.
 
     Raises:
         AlreadyExists: without ``overwrite``: something is there.
         OSError: it cannot be put there; ``target`` is as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name[:200]}.{os.getpid()}.{os.urandom(4).hex()}")
+    mark = f".{target.name[:50]}.stackyard-"
+    _clear(target.parent, mark)
+    with ExitStack() as stack:
+        # What is made comes to be in a folder that is held before anyone takes it for left.
+        made = Path(tempfile.mkdtemp(prefix=".stackyard-", dir=target.parent))
+        with contextlib.suppress(*_NO_LOCK):
+            stack.enter_context(_held(made))
+        folder = made.rename(made.with_name(mark + made.name[-8:]))
+        beside = folder / target.name
+        try:
+            yield beside
+            if not overwrite:
+                _put_new(beside, target)
+            elif not _exchange(beside, target):
+                os.rename(beside, target)
+        finally:  # with what was not put there, or what was there before
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(parent: Path, mark: str) -> None:
+    """Remove the folders that nobody holds any more."""
+    for left in [path for path in parent.iterdir() if path.name.startswith(mark)]:
+        with contextlib.suppress(*_NO_LOCK), _held(left):
+            # Where locks do not reach another machine, what it is making fails; its target stays.
+            shutil.rmtree(left.rename(f"{left}-"), ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder until this process is done with it, or dead.
+
+    Raises:
+        ImportError, OSError: it is held, or cannot be.
+    """
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        yield beside
-        if not overwrite:
-            _put_new(beside, target)
-        elif not _exchange(beside, target):
-            os.rename(beside, target)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        _remove(beside)  # what was not put there, or what was there before
+        os.close(descriptor)
 
 
 def _put_new(one: Path, other: Path) -> None:
@@ -63,7 +99,9 @@ def _exchange(one: Path, other: Path) -> bool:
     if not os.path.lexists(other):
         return False
     if not _swapped(one, other):
-        aside = one.with_name(f"{one.name}.old")
+        aside = other.with_name(
+            f".{other.name[:50]}.{os.urandom(4).hex()}.old"
+        )  # stays after a kill
         os.rename(other, aside)
         try:
             os.rename(one, other)
@@ -90,11 +128,3 @@ def _swapped(one: Path, other: Path) -> bool:
     if code in _NOT_HERE:
         return False
     raise OSError(code, os.strerror(code), str(other))
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,37 @@ def test_it_takes_the_place_of_nothing_or_an_empty_folder(
         beside.write_text("new") if made == "file" else fill(beside, "new")
     assert (target if made == "file" else target / "new").read_text() == "new"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_another_is_making_stays(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    with made_whole(target, overwrite=True) as first:
+        fill(first, "first")
+        with made_whole(target, overwrite=True) as second:
+            fill(second, "second")
+        assert [p.name for p in target.iterdir()] == ["second"]
+    assert [p.name for p in target.iterdir()] == ["first"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_what_a_killed_process_left_goes(
+    tmp_path: Path, locks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system has locks, by which those who live are known."""
+    left = fill(tmp_path / ".target.stackyard-0a1b2c3d", "half")
+    others = [fill(tmp_path / name, "mine") for name in (".target", ".target.stackyard", ".other")]
+
+    def refused(*args: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", refused)
+    with made_whole(tmp_path / "target", overwrite=False) as beside:
+        fill(beside, "new")
+    assert left.exists() != locks
+    assert all((other / "mine").is_file() for other in others)
+    assert len(list(tmp_path.iterdir())) == 4 + (not locks)
 
 
 def test_linux_swaps_in_one_step(tmp_path: Path) -> None:

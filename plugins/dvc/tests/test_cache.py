@@ -119,10 +119,14 @@ def test_a_killed_checkout_leaves_the_target_as_it_was(
     versioner.checkout("flights", old.id, target)
     times = killed(CHECKOUT, str(tmp_path), new.id, at=0)
     assert times is not None and times > 20 and read(target) == contents[1]
+    left = 0
     for at in (times // 4, times // 2, times * 2 // 3, times * 5 // 6, times - 1):
+        left += len(list(tmp_path.glob(".out*")))
         versioner.checkout("flights", old.id, target, overwrite=True)
+        assert not list(tmp_path.glob(".out*"))
         assert killed(CHECKOUT, str(tmp_path), new.id, at=at) is None
         assert read(target) in contents
+    assert left > 0  # to be removed
 
 
 def test_processes_at_once(versioner: DvcDataVersioner, tmp_path: Path) -> None:
