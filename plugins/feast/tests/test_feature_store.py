@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, ViewDefinition
+from stackyard.errors import ComponentError, NotFound, Unavailable
 from stackyard.skew import skew
 from stackyard.testing import FeatureStoreContract
 from stackyard.testing.weather import START, WEATHER, plain, questions, weather
@@ -48,6 +50,26 @@ def test_what_a_later_beginning_left_out_is_brought_by_the_next(tmp_path: Path) 
     assert plain(store.online(asked, ["weather:temp"])["temp"]) == [None]
     store.materialize(end)
     assert plain(store.online(asked, ["weather:temp"])["temp"]) == [3.0]
+
+
+def test_what_was_materialized_and_is_lost_is_brought_back(tmp_path: Path) -> None:
+    """The next one brings all of it, also views without rows; until then the cure is told."""
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
+    store.apply([WEATHER, replace(WEATHER, name="sea", features={"wave": "float64"})])
+    store.write("weather", weather())
+    end = START.to_pydatetime() + timedelta(hours=9)
+    asked = questions(["JFK"], [0])[["origin"]]
+    features = ["weather:temp", "sea:wave"]
+    database = tmp_path / "online.db"
+    for lost in (database.unlink, lambda: database.write_text("no database " * 99)):
+        store.materialize(end)
+        assert plain(store.online(asked, features).iloc[0]) == ["JFK", 3.0, None]
+        lost()
+        with pytest.raises(ComponentError, match=f"{database}.*materialize") as caught:
+            store.online(asked, features)
+        assert isinstance(caught.value, NotFound | Unavailable)
+    with pytest.raises(Unavailable, match=f"{database}.*Delete it"):
+        store.materialize(end)
 
 
 def test_rows_are_written_where_their_folder_is_gone(tmp_path: Path) -> None:

@@ -88,11 +88,16 @@ def test_it_is_described_and_joined(project: Path) -> None:
 
 
 def test_it_is_materialized_and_asked_online(project: Path) -> None:
-    """With Feast's own online store."""
+    """With Feast's own online store; what was lost is brought back."""
     made = store(project)
-    made.materialize(START.replace(hour=5).to_pydatetime(), views=["weather"])
     asked = questions(["LGA", "ZZZ", "JFK"], [0] * 3)[["origin"]]
-    assert plain(made.online(asked, ["weather:degrees"])["degrees"]) == [2.0, None, 3.0]
+    for _ in range(2):
+        made.materialize(START.replace(hour=5).to_pydatetime(), views=["weather"])
+        assert plain(made.online(asked, ["weather:degrees"])["degrees"]) == [2.0, None, 3.0]
+        database = project / "feature_repo" / "data" / "online.db"
+        database.unlink()
+        with pytest.raises(NotFound, match=f"{database}.*aterialize again"):
+            made.online(asked, ["weather:degrees"])
 
 
 def test_its_views_are_not_ours_to_change(project: Path) -> None:

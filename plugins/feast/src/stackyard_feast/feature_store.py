@@ -112,7 +112,7 @@ class FeastFeatureStore(FeatureStore):
         with self._registry.locked():
             known = self._registry.views()
             wanted = [self._view(name) for name in (known if views is None else views)]
-            with self._registry.call("materialize") as feast:
+            with self._registry.call("materialize") as feast, online.telling(feast):
                 done = online.materialize(feast, self._registry.marks, wanted, end, begin)
                 self._registry.refresh(feast)
         return done
@@ -124,7 +124,7 @@ class FeastFeatureStore(FeatureStore):
         check_rows(rows, asked)
         _check_usable(known, asked)
         columns: dict[str, pd.Series[Any]] = {}
-        with self._registry.call("online") as feast:
+        with self._registry.call("online") as feast, online.telling(feast):
             for name, (_, wanted) in asked.items():
                 columns |= online.values(feast, rows, known[name], wanted)
         return _with_columns(rows, columns, features)

@@ -1,17 +1,21 @@
-"""The online side: what was brought there of each view, and reading it."""
+"""The online side: what was brought there of each view, and reading it.
+
+What was brought is remembered in a table of the same database, which is lost with it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackyard.errors import InvalidInput
+from stackyard.errors import InvalidInput, NotFound, Unavailable
 from stackyard.feature_rows import typed
-from stackyard.whole_file import write_whole
 from stackyard_feast import parts
 from stackyard_feast.views import KnownView, files, paths
 
@@ -31,8 +35,41 @@ class Mark:
     until: str
 
 
+def database(feast: Feast) -> Path | None:
+    """The file of an online store in SQLite; None where it is another one."""
+    from feast.infra.online_stores.sqlite import SqliteOnlineStoreConfig
+
+    store = feast.config.online_store
+    if not isinstance(store, SqliteOnlineStoreConfig):
+        return None
+    return Path(feast.config.repo_path or ".") / str(store.path)
+
+
+@contextmanager
+def telling(feast: Feast) -> Iterator[None]:
+    """Tell the cure where the database is lost or damaged.
+
+    Raises:
+        NotFound: what was materialized is not there.
+        Unavailable: the file is no database any more.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        if "no such table" not in str(exc):
+            raise
+        raise NotFound(
+            f"{database(feast)}: {exc}; what was materialized is lost. Materialize again, which "
+            "brings all back"
+        ) from exc
+    except sqlite3.DatabaseError as exc:
+        raise Unavailable(
+            f"{database(feast)}: {exc}. Delete it and materialize again, which brings all back"
+        ) from exc
+
+
 def materialize(
-    feast: Feast, marks: Path, views: Sequence[KnownView], until: datetime, since: datetime | None
+    feast: Feast, memory: Path, views: Sequence[KnownView], until: datetime, since: datetime | None
 ) -> Mapping[str, datetime]:
     """Bring the newest values up to ``until`` online; what is there is never replaced by older.
 
@@ -40,9 +77,12 @@ def materialize(
 
     Begins where the last one ended, or earlier: at the first row that was written since, as it
     may be about an earlier time; at the beginning, where the definition or a file changed. What a
-    later ``since`` leaves out is brought by the next one without.
+    later ``since`` leaves out is brought by the next one without. Where the online store is not in
+    SQLite, the file ``memory`` says what was brought.
     """
-    done, moments = read(marks), {}
+    own = database(feast)
+    marks = own or memory
+    done, moments = _read(marks), {}
     for view in views:
         if view.trouble:
             raise InvalidInput(f"view {view.name!r} cannot be materialized: {view.trouble}")
@@ -55,22 +95,33 @@ def materialize(
         new = Mark(view.digest, now, end.isoformat())
         if since is None and new == last:
             continue
+        if last is None and own is not None:  # the table is lost with the database
+            made = [one for one in feast.list_all_feature_views() if one.name == view.name]
+            feast.apply(made)
         if start <= end:
             feast.materialize(start, end, feature_views=[view.name])
         if start > first:
             continue
-        done[view.name] = new
-        marks.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(marks, json.dumps({name: asdict(mark) for name, mark in done.items()}))
+        _write(marks, view.name, new)
     return moments
 
 
-def read(marks: Path) -> dict[str, Mark]:
+_TABLE = "stackyard_materialized"
+
+
+def _read(marks: Path) -> dict[str, Mark]:
     """What was materialized, by view; nothing where that is not known."""
-    try:
-        return {name: Mark(**mark) for name, mark in json.loads(marks.read_bytes()).items()}
-    except (FileNotFoundError, ValueError, TypeError):  # then all is brought again
-        return {}
+    marks.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(marks)) as connection, connection:
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE} (view PRIMARY KEY, mark)")
+        rows = connection.execute(f"SELECT view, mark FROM {_TABLE}").fetchall()
+    return {view: Mark(**json.loads(mark)) for view, mark in rows}
+
+
+def _write(marks: Path, view: str, mark: Mark) -> None:
+    with closing(sqlite3.connect(marks)) as connection, connection:
+        said = json.dumps(asdict(mark))
+        connection.execute(f"INSERT OR REPLACE INTO {_TABLE} VALUES (?, ?)", (view, said))
 
 
 def values(

@@ -33,8 +33,8 @@ class Registry:
 
     @property
     def marks(self) -> Path:
-        """The file that says what was materialized."""
-        return self._memory / "materialized.json"
+        """Says what was materialized to an online store that is not in SQLite."""
+        return self._memory / "materialized.db"
 
     @property
     def _remembered(self) -> Path:
@@ -102,7 +102,7 @@ class Registry:
         """Remove everything but the lock, which others may wait for."""
         import shutil
 
-        for file in (self._remembered, self.marks, self.folder / "registry.db"):
+        for file in (self._remembered, self.folder / "registry.db", self.folder / "online.db"):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "rows", ignore_errors=True)
 
