@@ -12,7 +12,7 @@
     │   ├── Unstorable             no format can hold a step's result
     │   └── DigestMismatch         what was read is not what was written
     ├── RunError                   the run was made and did not succeed    (exit code 1)
-    │   ├── StepFailed
+    │   ├── StepFailed         no other try can mend it
     │   │   └── ValidationFailed   the data are not as a suite expects
     │   ├── StepTimeout
     │   └── RunCancelled
@@ -86,7 +86,10 @@ class RunError(StackyardError):
 
 
 class StepFailed(RunError):
-    """A step raised an exception on its last attempt."""
+    """A step has failed and no other try can mend it: it is not retried.
+
+    Steps raise it themselves for what waiting does not cure, such as data that there are not.
+    """
 
 
 class ValidationFailed(StepFailed):

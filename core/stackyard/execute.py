@@ -18,10 +18,12 @@ from stackyard.components.base import redact
 from stackyard.errors import (
     ArtifactNotFound,
     DigestMismatch,
+    InvalidInput,
     PipelineError,
     StepFailed,
     StoreError,
     Unstorable,
+    Unsupported,
     UsageError,
 )
 from stackyard.graph import Step
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _OF_DATA = Unstorable | ArtifactNotFound | DigestMismatch  # the step's own failure, not the store's
+_FINAL = UsageError | StoreError | StepFailed | InvalidInput | Unsupported  # waiting cures none
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
         error=error,
         traceback=trace,
         full_traceback=whole,
-        final=isinstance(wrong, UsageError | StoreError),
+        final=isinstance(wrong, _FINAL),
         log=runner.keep_text(redact(capture.text)),
         kept=tuple(dict.fromkeys(kept)),
         cpu_seconds=_cpu_seconds() - cpu,

@@ -206,7 +206,7 @@ class _Execution:
         if tried <= options.retries and not record.final:
             pause = options.retry_delay * 2 ** (tried - 1)
             heapq.heappush(self.retries, (time.time() + pause, name))
-            self._tell(name, "retrying", record, f"{record.error}; again in {pause:g} s")
+            self._tell(name, "retrying", record, f"again in {pause:g} s: {record.error}")
             return
         self.errors.append(f"step {name!r} failed: {record.error}")
         self._tell(name, "failed", record, record.error or "")

@@ -222,9 +222,12 @@ class Runner:
         return self.store.records.read_attempt(self.run_id, step, number)
 
     def tail(self, record: AttemptRecord, lines: int = 20) -> tuple[str, ...]:
-        """The last lines of what an attempt printed, then of its traceback."""
+        """The last lines of what an attempt printed, then of its traceback without the error."""
         printed = self.store.artifacts.fetch(record.log).read_text("utf-8") if record.log else ""
-        return tuple((printed + (record.traceback or "")).splitlines()[-lines:])
+        trace, error = (record.traceback or "").splitlines(), (record.error or "").splitlines()
+        if trace and error and trace[-1].endswith(error[-1]):
+            trace = trace[: -len(error)]
+        return tuple([*printed.splitlines(), *trace][-lines:])
 
     def inject(self, step: Step, name: str, injection: Injection, journal: StepJournal) -> Any:
         """Return the component or resource that ``= from_stack()`` stands for."""

@@ -21,7 +21,7 @@ Output: the last line of standard output is the reference, JSON of at most 1 kB;
 the step prints goes to standard error.
 
 Exit codes: 0 done, 1 the step failed and may be tried again, 2 the request or the configuration is
-wrong, 99 (reserved) skip this step and what follows.
+wrong or no other try can mend the step, 99 (reserved) skip this step and what follows.
 
 ``python -m stackyard.step --finish`` closes the run's record and projects it to the trackers.
 """

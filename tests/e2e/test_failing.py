@@ -28,7 +28,7 @@ def test_retries_back_off(place: Place) -> None:
     )
     done = place.run("run", "dags/flaky.py", check=False)
     assert done.returncode == 1
-    assert "OSError: not today; again in 0.4 s" in done.stderr
+    assert "again in 0.4 s: OSError: not today" in done.stderr
     tries = attempts(place, "flaky")
     assert [a["attempt"] for a in tries] == [1, 2, 3, 4]
     assert {a["status"] for a in tries} == {"failed"}
@@ -136,6 +136,45 @@ def test_an_error_that_is_no_exception(place: Place, raised: str, timeout: str) 
     assert document["error"] == f"step 'fails' failed: {kind}: x"
     (attempt,) = place.json("runs", "show", "latest")["steps"][0]["attempts"]
     assert f"raise {raised}" in attempt["traceback"]
+
+
+HOPELESS = """
+    from stackyard import ViewDefinition, pipeline, step
+    from stackyard.errors import StepFailed
+
+    @step(retries=2, retry_delay=0.1)
+    def load() -> str:
+        {line}
+
+    @pipeline
+    def hopeless() -> None:
+        load()
+    """
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["raise StepFailed('no such month')", "return ViewDefinition.of({}).name", "return 7"],
+)
+def test_what_waiting_cannot_cure_is_not_tried_again(place: Place, line: str) -> None:
+    place.write("dags/hopeless.py", HOPELESS.replace("{line}", line))
+    done = place.run("run", "hopeless", check=False)
+    assert done.returncode == 1
+    assert [a["status"] for a in attempts(place, "load")] == ["failed"]
+    assert "retrying" not in done.stderr
+
+
+def test_a_long_error_is_told_in_full_once(place: Place) -> None:
+    """Each attempt has one line; the end has the whole."""
+    raised = "raise OSError('no flights; ' * 20 + 'try' + ' another')"
+    place.write("dags/hopeless.py", HOPELESS.replace("{line}", raised))
+    told = place.run("run", "hopeless", check=False).stderr
+    assert told.count("try another") == 1
+    lines = told.splitlines()
+    assert [line for line in lines if "retrying" in line] == lines[:2]
+    assert lines[2].startswith("load  failed") and lines[2].endswith(" ...")
+    (error,) = [line for line in lines if line.startswith("error:")]
+    assert error == "error: step 'load' failed: OSError: " + "no flights; " * 20 + "try another"
 
 
 def test_frames_of_the_library_are_shown_on_request(place: Place) -> None:

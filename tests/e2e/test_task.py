@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -144,3 +145,14 @@ def test_a_secret_in_an_error_of_a_worker_is_not_told(place: Place) -> None:
     records = [p.read_text() for p in (place.root / ".stackyard" / "store").rglob("*.json")]
     assert any("cannot reach ***" in text for text in records)
     assert not any("s3cr3t-value" in text for text in records)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("StepFailed", 2), ("ValueError", 1)])
+def test_its_exit_code_says_whether_another_try_may_help(
+    place: Place, kind: str, code: int
+) -> None:
+    raising = PIPELINE.replace("return 1", f"raise {kind}('no data')")
+    place.write("dags/chain.py", "from stackyard.errors import StepFailed\n" + dedent(raising))
+    done = task(place, "one")
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1] == f"{kind}: no data"

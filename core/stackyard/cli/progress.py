@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from stackyard.components.orchestrator import StepEvent
 
 ENDED = ("succeeded", "cached", "failed", "interrupted", "skipped")
+FAILING = ("retrying", "failed")
+SHORT = 100  # characters of an error in the line of a step
 STOPPING = "stopping; Ctrl-C again leaves at once, the run can be continued either way"
 MARKS = {
     "waiting": "·",
@@ -62,8 +64,14 @@ def step_line(event: StepEvent, width: int = 0, *, why: bool = False) -> str:
     if event.attempt > 1:
         parts.append(f"attempt {event.attempt}")
     if event.text and (why or event.status not in ("succeeded", "cached")):
-        parts.append(plain(event.text))
+        parts.append(plain(event.text) if event.status not in FAILING else _begin(event.text))
     return "  ".join(parts).rstrip()
+
+
+def _begin(error: str) -> str:
+    """An error, or the beginning of a long one: the whole is told when the run has ended."""
+    line = plain(error)
+    return line if len(line) <= SHORT else f"{line[: SHORT - 4].rstrip()} ..."
 
 
 class LineView:
@@ -87,7 +95,7 @@ class LineView:
             self.stopping()
         if event.status in ENDED or event.status == "retrying":
             say(step_line(event, self._width, why=self._why))
-            for line in event.log:
+            for line in event.log if event.status != "retrying" else ():
                 say(f"    {plain(line)}")
 
     def __enter__(self) -> Progress:

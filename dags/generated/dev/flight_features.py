@@ -41,7 +41,7 @@ RUN_ENV = {
 
 
 def command(arguments: str) -> str:
-    """Shell command of a step. Its exit code 2 says that the configuration is wrong;
+    """Shell command of a step. Its exit code 2 says that no other try can mend it;
     then the command ends with 0 and without a reference: the task is not retried."""
     python = '"${STACKYARD_PYTHON:-python}"'
     return f"{python} -m stackyard.step {arguments} || exit $(($? == 2 ? 0 : $?))"
