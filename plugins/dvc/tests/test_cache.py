@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from stackyard.testing.data_versioner_case import read, write
 from stackyard_dvc.cache import Cache, Damaged, own_cache, read_list
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.versioner import DvcDataVersioner
+from tests.killing import killed
 from tests.racing import raced
 
 START = """
@@ -36,18 +36,6 @@ context = Context(
 versioner = DvcDataVersioner(DvcConfig(), context)
 print("ready", flush=True)
 sys.stdin.readline()
-"""
-KILL = """
-import os, sys
-times = 0
-def count(event, args):
-    global times
-    changes = event in ("os.rename", "os.mkdir", "os.remove", "os.link", "os.chmod")
-    if changes or (event == "open" and args[2] & os.O_CREAT):
-        times += 1
-        if times == {at}:
-            os.kill(os.getpid(), 9)
-sys.addaudithook(count)
 """
 COMMIT = START + "print(versioner.commit(Path(sys.argv[2]), 'flights').id)"
 CHECKOUT = START + (
@@ -76,19 +64,6 @@ def many(folder: Path, seed: int, count: int = 60, size: int = 200_000) -> Path:
     """A folder with files that take a while."""
     made = random.Random(seed)
     return write(folder, {f"part-{n}.bin": made.randbytes(size) for n in range(count)})
-
-
-def killed(code: str, *words: str, at: int) -> int | None:
-    """Kill ``code`` when it is about to change files for the ``at``-th time.
-
-    Returns the number of times if it ended before that.
-    """
-    kill = KILL.format(at=at) + code + "; print(times)"
-    done = subprocess.run(
-        [sys.executable, "-c", kill, *words], input="go", capture_output=True, text=True
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return int(done.stdout.split()[-1]) if done.returncode == 0 else None
 
 
 def test_a_killed_commit_leaves_the_old_versions(

@@ -16,8 +16,20 @@ from stackyard.errors import InvalidInput, Unsupported
 from stackyard.testing.data_versioner_case import read, write
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.versioner import DvcDataVersioner
+from tests.killing import killed
 
 FILES = {"a.csv": b"first", "b/c.csv": b"second"}
+COMMIT = """
+import sys
+from pathlib import Path
+from stackyard.components.base import Context
+from stackyard_dvc.config import DvcConfig
+from stackyard_dvc.versioner import DvcDataVersioner
+root = Path(sys.argv[1])
+folder = root / ".stackyard"
+context = Context(project=root, state_dir=folder / "state", cache_dir=folder / "cache")
+DvcDataVersioner(DvcConfig(repo="."), context).commit(Path("data/flights"), "flights")
+"""
 
 
 @pytest.fixture
@@ -108,6 +120,23 @@ def test_another_process_may_take_its_time(
     versioner.commit(data, "flights")
     assert time.monotonic() - begun > 4
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("at", [".dir", ".gitignore", "tmp/rwlock", "flights.dvc"])
+def test_a_killed_commit_leaves_the_old_versions(
+    versioner: DvcDataVersioner, repo: Path, at: str
+) -> None:
+    """When it begins to write a file of the repository; the next commit works."""
+    old = versioner.commit(write(repo / "data" / "old", FILES), "flights")
+    data = write(repo / "data" / "flights", {"a.csv": b"third"})
+    assert killed(COMMIT, str(repo), at=at) is None
+    assert versioner.list() == (old,)
+    versioner.checkout("flights", old.id, repo / "out")
+    assert read(repo / "out") == FILES
+    new = versioner.commit(data, "flights")
+    assert f"md5: {new.id}" in (repo / "data" / "flights.dvc").read_text()
+    assert versioner.list() == (new, old)
+    assert "up to date" in run(repo, sys.executable, "-m", "dvc", "status")
 
 
 def test_what_is_missing_is_told(versioner: DvcDataVersioner, repo: Path) -> None:

@@ -33,6 +33,7 @@ class RepositoryCache(Cache):
         found = super().add(path)
         if Path(os.path.realpath(path)).is_relative_to(self._repo.root_dir):
             try:
+                self._mend()
                 (stage,) = self._repo.add(str(path))
             except DvcException as exc:
                 raise InvalidInput(f"{path}: DVC says: {exc}") from exc
@@ -53,6 +54,24 @@ class RepositoryCache(Cache):
             return self._repo.cloud.get_remote_odb()
         except NoRemoteError:
             return None
+
+    def _mend(self) -> None:
+        """Remove DVC's list of what processes work on, if one was killed before it wrote to it.
+
+        DVC empties the file, writes it, and refuses all work where it finds it empty.
+        """
+        from dvc.lock import make_lock
+        from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
+
+        folder = self._repo.tmp_dir
+        listed = Path(folder, RWLOCK_FILE)
+        if not _is_empty(listed):
+            return
+        hardlink = self._repo.config["core"].get("hardlink_lock", False)
+        guard = os.path.join(folder, RWLOCK_LOCK)
+        with make_lock(guard, tmp_dir=folder, hardlink_lock=hardlink):
+            if _is_empty(listed):  # and not just about to be written
+                listed.unlink()
 
 
 @contextmanager
@@ -81,6 +100,10 @@ def repository(path: str, context: Context) -> Iterator[RepositoryCache]:
         yield RepositoryCache(repo)
     finally:
         repo.close()
+
+
+def _is_empty(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size == 0
 
 
 def _hide(folder: Path) -> None:
