@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE
 
 import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.errors import Unavailable
 from stackyard.testing.weather import START, WEATHER, plain, questions, weather
 from stackyard_feast.config import FeastConfig
 from stackyard_feast.feature_store import FeastFeatureStore
@@ -62,15 +65,61 @@ def test_nothing_is_lost(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
 
 
-def test_a_lock_that_is_held_is_told(tmp_path: Path) -> None:
-    """Unavailable after the deadline, naming the folder."""
+HOLD = """
+import sys
+from pathlib import Path
+
+from stackyard.components.base import Context
+from stackyard_feast.config import FeastConfig
+from stackyard_feast.feature_store import FeastFeatureStore
+
+folder = Path(sys.argv[1])
+store = FeastFeatureStore(FeastConfig(), Context(project=folder, state_dir=folder))
+with store._registry.locked():
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_writer_waits_for_one_that_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Longer than a deadline, saying so once; a process that was killed is not waited for."""
+    monkeypatch.setattr("stackyard_feast.registry.PATIENCE", 0.1)
     context = Context(project=tmp_path, state_dir=tmp_path, deadline=0.2)
     store = FeastFeatureStore(FeastConfig(), context)
-    with (
-        FeastFeatureStore(FeastConfig(), context)._registry.locked(),
-        pytest.raises(Unavailable, match=str(tmp_path)),
-    ):
-        store.apply([WEATHER])
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "ready\n"
+        writer = threading.Thread(target=store.apply, args=([WEATHER],))
+        writer.start()
+        writer.join(1)
+        waited = writer.is_alive()
+        other.kill()
+        writer.join(60)
+    assert waited
+    assert [view.name for view in store.describe()] == ["weather"]
+    (said,) = [record.message for record in caplog.records]
+    assert "waiting" in said and str(tmp_path) in said
+
+
+def test_a_reader_does_not_wait(tmp_path: Path) -> None:
+    """For one that materializes, which changes the registry, but no definition."""
+    context = Context(project=tmp_path, state_dir=tmp_path)
+    store, other = (FeastFeatureStore(FeastConfig(), context) for _ in range(2))
+    store.apply([WEATHER])
+    store.write("weather", weather())
+    before = store.describe()
+    with other._registry.locked(), other._registry.call("change") as feast:
+        feast.apply(feast.list_feature_views())
+        assert store._registry.views_without_feast() is None
+        reader = ThreadPoolExecutor()
+        assert reader.submit(store.describe).result(10) == before
+        asked = questions(["JFK"], [3])
+        joined = reader.submit(store.historical, asked, ["weather:temp"], timestamp="at").result(10)
+        reader.shutdown()
+    assert plain(joined["temp"]) == [3.0]
+    assert store.describe() == before
 
 
 def test_a_reader_beside_a_writer_sees_whole_files(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from feast import FeatureStore as Feast
     from filelock import FileLock
 
+PATIENCE = 5.0  # seconds after which somebody who waits is told so
+
 
 class Registry:
     """The registry of one component. Nothing happens before a method is called."""
@@ -65,13 +67,20 @@ class Registry:
     def views(self) -> dict[str, KnownView]:
         """All views by name; asks Feast only where the registry changed behind our back.
 
+        While another process is at work, the views are those from before: what it defines counts
+        once it is done, and a materialization changes the registry, but no definition.
+
         Raises:
             ComponentError: the registry cannot be read.
         """
         known = self.views_without_feast()
         if known is None:
-            with self.locked(), self.call("views") as feast:
-                known = self.refresh(feast)
+            before = views.recall(self._remembered, changed=True)
+            with self.locked(wait=before is None) as held:
+                if not held:
+                    return before or {}
+                with self.call("views") as feast:
+                    known = self.refresh(feast)
         return known
 
     def views_without_feast(self) -> dict[str, KnownView] | None:
@@ -107,31 +116,42 @@ class Registry:
         shutil.rmtree(self.folder / "rows", ignore_errors=True)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, wait: bool = True) -> Iterator[bool]:
         """Hold the lock of the registry, which Feast rewrites whole: the last writer would win.
 
-        It may be held more than once.
+        It may be held more than once. Another process is waited for as long as it holds the lock,
+        however long it materializes; that of a process that ended is free. Without ``wait`` it
+        says whether the lock is held.
 
         Raises:
-            Unavailable: another process held it for the whole deadline.
+            Unavailable: the folder cannot be written.
         """
-        from filelock import FileLock, Timeout
+        from filelock import FileLock
 
-        seconds = self._context.deadline
         lock = self._lock = self._lock or FileLock(self.folder / ".lock")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=seconds)
-        except Timeout as exc:
-            raise Unavailable(
-                f"another process has been changing {self.folder} for {seconds:g} s"
-            ) from exc
+            held = self._acquire(lock, wait)
         except OSError as exc:
             raise Unavailable(f"cannot write {self.folder}: {exc.strerror or exc}") from exc
         try:
-            yield
+            yield held
         finally:
-            lock.release()
+            if held:
+                lock.release()
+
+    def _acquire(self, lock: FileLock, wait: bool) -> bool:
+        from filelock import Timeout
+
+        try:
+            lock.acquire(timeout=PATIENCE if wait else 0)
+        except Timeout:
+            if not wait:
+                return False
+            log = self._context.logger
+            log.warning("waiting for another process that is changing %s", self.folder)
+            lock.acquire()
+        return True
 
     @contextmanager
     def call(self, what: str) -> Iterator[Feast]:

@@ -105,16 +105,18 @@ def remember(file: Path, registry: Path, digest: str, views: Mapping[str, KnownV
     write_whole(file, json.dumps(said))
 
 
-def recall(file: Path, registry: Path | None = None) -> dict[str, KnownView] | None:
+def recall(
+    file: Path, registry: Path | None = None, *, changed: bool = False
+) -> dict[str, KnownView] | None:
     """The views, unless the registry changed since they were written; None where it did.
 
-    Without ``registry`` it is the one that they were read from.
+    Without ``registry`` it is the one that they were read from; with ``changed`` it may have.
     """
     try:
         said = json.loads(file.read_bytes())
-        if said["format"] != FORMAT or said["digest"] != digest_of(
-            registry or Path(said["registry"])
-        ):
+        if said["format"] != FORMAT:
+            return None
+        if not changed and said["digest"] != digest_of(registry or Path(said["registry"])):
             return None
         return {row["name"]: KnownView(**row) for row in said["views"]}
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # made anew from the registry
