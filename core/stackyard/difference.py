@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from stackyard.display import plain
 from stackyard.errors import UsageError
 from stackyard.graph import Graph
+from stackyard.period import short_periods
 from stackyard.store import cachekey
 from stackyard.store.records import AttemptRecord, RunRecord
 
@@ -195,8 +196,8 @@ def _runs(old: RunRecord, new: RunRecord, told: list[str]) -> Iterator[tuple[Are
         yield "packages", f"installed, not known to be used: {', '.join(shown)}{more}"
     for name in [*new.params, *(n for n in old.params if n not in new.params)]:
         if old.params.get(name) != new.params.get(name):
-            change = f"{_shown(old.params, name)} -> {_shown(new.params, name)}"
-            yield "parameters", f"parameter {name}: {change}"
+            before, after = short_periods(_shown(old.params, name), _shown(new.params, name))
+            yield "parameters", f"parameter {name}: {before} -> {after}"
     if old.stack != new.stack:
         yield "stack", f"stack: {old.stack} -> {new.stack}"
     befores, afters = _flat(old.components), _flat(new.components)

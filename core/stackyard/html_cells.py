@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from stackyard.period import short_periods
+
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of ready cells; a header that begins with # heads a column of numbers."""
@@ -72,5 +74,6 @@ def text(value: object) -> str:
 
 
 def plain(value: Any) -> str:
-    """A text as it is, anything else as JSON; not yet escaped."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    """A text as it is, anything else as JSON, periods in short; not yet escaped."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return short_periods(text)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import MAXYEAR, UTC, date, datetime, timedelta, timezone, tzinfo
 
 from stackyard.errors import ParameterError
 
@@ -24,6 +24,9 @@ _EXAMPLES = "2013, 2013-01, 2013-W05, 2013-01-05, 2013-01-05T13, 2013-01..2013-0
 _PART = re.compile(
     r"(?P<year>\d{4})(?:-W(?P<week>\d{2})|-(?P<month>\d{2})(?:-(?P<day>\d{2})(?:T(?P<hour>\d{2}))?)?)?"
 )
+
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d(?::\d\d)?"
+_TEXT = re.compile(rf"{_MOMENT}/{_MOMENT}")  # as ``str`` of a period writes it
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,22 @@ class Period:
     def duration(self) -> timedelta:
         """The time that passes from start to end."""
         return self.end - self.start
+
+    @property
+    def short(self) -> str:
+        """The period for people: ``2013-01``, ``2013-W05``, ``2013-01-05`` or two with ``..``.
+
+        ``parse`` reads it back equal in the time zone of the period. What is no such stretch of
+        whole days is as ``str`` gives it; hours are not among them, for one a year comes twice.
+        """
+        start, end = self.start.replace(tzinfo=None), self.end.replace(tzinfo=None)
+        if start < end and end.year < MAXYEAR:  # the end of the last year is no moment
+            last = end - timedelta(microseconds=1)
+            pairs = list(zip(_spellings(start), _spellings(last), strict=True))
+            for a, b in sorted(pairs, key=lambda pair: pair[0] != pair[1]):
+                if (_span(a)[0], _span(b)[1]) == (start, end):
+                    return a if a == b else f"{a}..{b}"
+        return str(self)
 
     def astimezone(self, zone: str | tzinfo) -> Period:
         """The same period with the offsets of ``zone``."""
@@ -198,6 +217,26 @@ def _ticks(schedule: str, timezone: str, moment: datetime) -> Iterator[datetime]
                 yield tick
     except (CronSimError, StopIteration) as exc:
         raise ValueError(f"{schedule!r} is no schedule: {exc}. Write e.g. '30 6 * * 1-5'") from exc
+
+
+def short_periods(*texts: str) -> tuple[str, ...]:
+    """Each text with the periods in it as ``Period.short``, unless two would then look the same."""
+    short = tuple(_TEXT.sub(_short, text) for text in texts)
+    return short if len(set(short)) == len(set(texts)) else texts
+
+
+def _short(found: re.Match[str]) -> str:
+    try:
+        return Period.parse(found[0]).short
+    except ParameterError:  # it only looks like one
+        return found[0]
+
+
+def _spellings(day: datetime) -> tuple[str, ...]:
+    """The year, month, week and day of a moment, the shortest first."""
+    year, week, _ = day.isocalendar()
+    text = day.isoformat()
+    return text[:4], text[:7], f"{year:04}-W{week:02}", text[:10]
 
 
 def _aware(moment: datetime) -> datetime:

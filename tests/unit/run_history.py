@@ -13,6 +13,7 @@ from stackyard.graph import FromParam, FromStep, Graph, Param, Step
 from stackyard.store.records import ArtifactRef, AttemptRecord, EndRecord, RunRecord
 from stackyard.store.store import Store, open_store
 
+JANUARY = "2013-01-01T00:00:00-05:00/2013-02-01T00:00:00-05:00"
 GRAPH = Graph(
     name="flights",
     steps=(
@@ -52,7 +53,7 @@ def run_record(number: int = 1, **changes: Any) -> RunRecord:
         run_id=run_id(number),
         pipeline=GRAPH.name,
         stack="local",
-        params={"period": "2013-01", "depth": 6},
+        params={"period": JANUARY, "depth": 6},
         graph=GRAPH.to_json(),
         graph_digest=GRAPH.digest(),
         reason="manual",

@@ -11,6 +11,7 @@ from stackyard.cli.main import main
 from stackyard.difference import AREAS, SAME_KEY, Change, compare
 from stackyard.errors import UsageError
 from stackyard.graph import FromStep, Graph, Step
+from stackyard.period import Period
 from stackyard.store import cachekey
 from stackyard.store.records import AttemptRecord
 from tests.unit import run_history as history
@@ -69,6 +70,15 @@ def test_nothing_differs(store):
     assert "differ in nothing that was recorded" in next(iter(found.lines()))
 
 
+def test_periods_are_told_in_short(store):
+    february = str(Period.parse("2013-02", "America/New_York"))
+    parts = [{"parameter period": json.dumps(text)} for text in (history.JANUARY, february)]
+    assert cachekey.explain(*parts) == 'parameter period: "2013-01" -> "2013-02"'
+    first = make(store, 1)
+    found = compare(store, first, make(store, 2, params={"period": february, "depth": 6}))
+    assert "parameter period: 2013-01 -> 2013-02" in [c.what for c in found.changes]
+
+
 def test_every_area_in_order_and_causes_first(store):
     first = make(store, 1)
     second = make(
@@ -83,7 +93,7 @@ def test_every_area_in_order_and_causes_first(store):
             "register": {"component registry": "45", "input model": "39 from step train"},
         },
         {"train": "another model", "evaluate": "other scores"},
-        stack="prod", params={"period": "2013-01", "depth": 8}, python="3.12.1",
+        stack="prod", params={"period": history.JANUARY, "depth": 8}, python="3.12.1",
         packages={"pandas": "4", "scikit-learn": "1.9.0", "numpy": "2"},
         components={"orchestrator": {"flavor": "airflow"}, "tracker": {"flavor": "mlflow"}},
         git={"commit": "0123abcd" * 5, "dirty": True},
@@ -118,7 +128,7 @@ def test_what_only_follows_is_no_cause(store):
     second = make(
         store, 2,
         {"train": {"parameter depth": "8"}, "evaluate": {"input model": "9 from step train"}},
-        {"train": "m", "evaluate": "s"}, params={"period": "2013-01", "depth": 8},
+        {"train": "m", "evaluate": "s"}, params={"period": history.JANUARY, "depth": 8},
     )  # fmt: skip
     found = compare(store, first, second)
     assert [c.what for c in found.changes] == ["parameter depth: 6 -> 8"]
@@ -162,7 +172,7 @@ def test_the_command(store, capsys):
     first = make(store, 1)
     second = make(
         store, 2, {"train": {"parameter depth": "8"}}, {"train": "m"},
-        params={"period": "2013-01", "depth": 8},
+        params={"period": history.JANUARY, "depth": 8},
     )  # fmt: skip
     assert main(["runs", "diff", first, "latest"]) == 0
     lines = capsys.readouterr().out.splitlines()

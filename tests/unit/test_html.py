@@ -72,6 +72,7 @@ def test_everything_that_is_known_is_there(store):
         "evaluate", "skipped", "200.0 MB", "mlflow", f"stackyard runs show {run.run_id}",
     ]:  # fmt: skip
         assert wanted in page.text, wanted
+    assert history.JANUARY not in page.text
     assert ("a", "href", "http://127.0.0.1:5000/#/runs/7") in page.attributes
 
 

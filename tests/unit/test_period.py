@@ -18,6 +18,7 @@ from stackyard.period import (
     check_schedule,
     last_period,
     next_period,
+    short_periods,
 )
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -52,6 +53,50 @@ def test_parse(text: str, start: datetime, end: datetime) -> None:
     period = Period.parse(text, "America/New_York")
     assert (period.start, period.end) == (start, end)
     assert Period.parse(str(period)) == period
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2013", "2013-01", "2013-03", "2013-12", "2013-W05", "2013-01-05", "2013-03-10",
+        "2012..2013", "2012-11..2013-02", "2013-W01..2013-W03", "2013-12-31..2014-01-05", "0001",
+    ],
+)  # fmt: skip
+def test_a_period_is_shown_as_a_person_types_it(text: str) -> None:
+    period = Period.parse(text, "America/New_York")
+    assert period.short == text
+    assert short_periods(f"from {period} on", "2013") == (f"from {text} on", "2013")
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("2013-01..2013-12", "2013"),
+        ("2013-01-05T00..2013-01-05T23", "2013-01-05"),
+        ("2013-01-28..2013-02-03", "2013-W05"),
+        ("2013-11-03T01", ""),  # comes twice
+        ("2013-01-01/2013-01-01", ""),
+        ("2013-01-01/2013-01-02T01:00", ""),
+        ("2013-01-01T00:00:00.5/2013-01-02", ""),
+        ("9999-01-01/9999-12-31", ""),
+    ],
+)
+def test_a_period_is_shown_no_shorter_than_it_is_read_back(text: str, short: str) -> None:
+    period = Period.parse(text, "America/New_York")
+    assert period.short == (short or str(period))
+    assert Period.parse(period.short, "America/New_York") == period
+    assert short_periods(str(period)) == (period.short,)
+
+
+def test_two_periods_are_not_shown_alike() -> None:
+    both = [str(Period.parse("2013-01", zone)) for zone in ("UTC", "America/New_York")]
+    assert short_periods(*both) == tuple(both)
+    assert short_periods(both[0], both[0]) == ("2013-01", "2013-01")
+
+
+def test_a_text_that_only_looks_like_a_period_stays() -> None:
+    for text in (both := str(Period.parse("2013-01"))).replace("01-01", "99-99"), both[::-1]:
+        assert short_periods(text) == (text,)
 
 
 def test_a_period_is_plain_and_equal_after_every_way() -> None:

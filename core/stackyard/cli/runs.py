@@ -17,6 +17,7 @@ from stackyard.cli.arguments import (
     whole_number,
 )
 from stackyard.errors import StoreError, UsageError, suggest
+from stackyard.period import short_periods
 from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _tell(report: RunReport, verbose: bool) -> None:
     )
     if run.params:
         given = "  ".join(f"{name}={value}" for name, value in run.params.items())
-        output.show(f"parameters: {output.plain(given)}")
+        output.show(f"parameters: {output.plain(short_periods(given)[0])}")
     for instance, url in report.tracking.items():
         output.show(f"{instance}: {output.plain(url)}")
     output.show()

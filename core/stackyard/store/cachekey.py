@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stackyard.graph import Binding, FromStep, ListOf, Step, canonical_json, leaves, sources
+from stackyard.period import short_periods
 
 if TYPE_CHECKING:
     from stackyard.store.code.index import CodeFingerprint
@@ -192,7 +193,8 @@ def _say(kind: str, name: str, before: str | None, after: str | None) -> str:
         "target": "function of the step",
         "format": "form of cache keys",
     }.get(kind, f"{kind} {name}".strip())
-    return f"{said}: {_shown(before)} -> {_shown(after)}"
+    old, new = short_periods(_shown(before), _shown(after))
+    return f"{said}: {old} -> {new}"
 
 
 def _say_code(kind: str, name: str, before: str | None, after: str | None) -> str:
