@@ -152,10 +152,12 @@ def _value(graph: Graph, param: Param, given: Any, now: datetime | None) -> Json
             raise ValueError("half of a surrogate pair or bytes that are no UTF-8, so no text")
         return value
     except (ValueError, TypeError) as exc:
+        where = f"pipeline {graph.name!r}, parameter {param.name!r}"
+        if isinstance(exc.__cause__, ParameterError):  # it says itself what to write
+            raise ParameterError(f"{where}: {exc}") from exc
         raise ParameterError(
-            f"pipeline {graph.name!r}, parameter {param.name!r} takes "
-            f"{param.type or 'plain data'}, and is given {given!r}{_why(exc)}. Write e.g. --param "
-            f"{param.name}={example(param.schema)}"
+            f"{where} takes {param.type or 'plain data'}, and is given {given!r}{_why(exc)}. "
+            f"Write e.g. --param {param.name}={example(param.schema)}"
         ) from exc
 
 

@@ -252,7 +252,12 @@ def test_text_and_values_become_plain(annotation: Any, given: Any, plain: Any) -
         (Color, "green", r"\(choose from red, blue\)"),
         (date, "2013-02-30", "takes datetime.date.*--param value=2013-01-31"),
         (date, datetime(2013, 1, 1), "takes datetime.date"),
-        (Period, "yesterday", "is no period.*--param value=2013-01$"),
+        (
+            Period,
+            "2013-13",
+            r": '2013-13' is no period \(month must be in 1..12\)\. "
+            "Write 2013, 2013-01, .* or START/END$",
+        ),
         (Any, object(), "plain data"),
     ],
 )
