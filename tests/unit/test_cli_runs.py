@@ -350,6 +350,16 @@ def test_artifacts_that_are_not_there(store, capsys, reference, words):
     assert words in call(capsys, "artifact", "show", reference, code=2)
 
 
+def test_of_a_step_that_failed_there_is_no_artifact(store, capsys):
+    run_id = history.failed_run(store).run_id
+    for reference in ("latest:train", "latest:train.result"):
+        told = call(capsys, "artifact", "show", reference, code=2)
+        assert told.splitlines()[-1].endswith(
+            f"{reference!r}: step 'train' failed in run {run_id}, so there is nothing of it. "
+            f"See why: stackyard runs show {run_id}"
+        )
+
+
 def test_artifact_show_does_not_unpickle(store, capsys):
     pytest.importorskip("cloudpickle")
     run = history.run_record(1)

@@ -109,6 +109,11 @@ def _of_step(store: Store, reference: str) -> Found:
             f"artifact {reference!r}: run {run_id} has no result of a step {step!r}. "
             f"Steps: {', '.join(attempts) or 'none'}.{suggest(step, list(attempts))}"
         )
+    if attempt.status == "failed":
+        raise UsageError(
+            f"artifact {reference!r}: step {step!r} failed in run {run_id}, so there is nothing of "
+            f"it. See why: stackyard runs show {run_id}"
+        )
     outputs = attempt.outputs
     if not name and len(outputs) == 1:
         name = next(iter(outputs))
