@@ -82,8 +82,17 @@ def _data(version: DataVersion) -> Iterator[tuple[str, str, str, str]]:
 
 def _features(used: FeaturesUsed) -> Iterator[tuple[str, str, str, str]]:
     for view, digest in used.views.items():
-        own = [f.partition(":")[2] for f in used.features if f.partition(":")[0] == view]
-        yield "features", view, digest, ", ".join(own)
+        counted: dict[int | None, list[str]] = {}
+        for text in used.features:
+            name, _, feature = text.partition(":")
+            if name == view:
+                counted.setdefault(used.known.get(text), []).append(feature)
+        said = [", ".join(names) + _known(count, used.rows) for count, names in counted.items()]
+        yield "features", view, digest, "; ".join(said)
+
+
+def _known(count: int | None, rows: int) -> str:
+    return "" if count is None else f" known in {count:,} of {plural(rows, 'row')}"
 
 
 def _validation(report: ValidationReport) -> Iterator[tuple[str, str, str, str]]:

@@ -58,7 +58,7 @@ class Frames(FeatureStore):
             for feature in wanted:
                 column = found.set_index("row")[feature].convert_dtypes()
                 joined[feature] = column.reindex(range(len(rows))).array
-        self.note_features(features, self.describe())
+        self.note_features(features, self.describe(), joined)
         return joined[[*rows.columns, *(text.partition(":")[2] for text in features)]]
 
 

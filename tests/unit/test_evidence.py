@@ -18,7 +18,8 @@ from stackyard.report import read_report
 from tests.unit import run_history as history
 
 DATA = DataVersion("flights_2013-01", "9f3c.dir", 200_000_000, 220, 1_764_000_000.0)
-FEATURES = FeaturesUsed(("weather:temp", "weather:wind"), {"weather": "ab" * 16})
+KNOWN = {"weather:temp": 26990, "weather:wind": 0, "weather:rain": 26990}
+FEATURES = FeaturesUsed(tuple(KNOWN), {"weather": "ab" * 16}, 27004, KNOWN)
 GOOD = Check("expect_column_to_exist", "pass", column="carrier")
 NULLS = Check("expect_column_values_to_not_be_null", "fail", column="dest", unexpected=7, total=9)
 UNSURE = Check("expect_column_mean_to_be_between", "error", "warning", column="<b>dist</b>")
@@ -65,7 +66,7 @@ def test_it_is_read_from_the_journals(store, run):
     assert [e.text for e in found] == [
         "220 files, 200.0 MB",
         "220 files, 200.0 MB",
-        "temp, wind",
+        "temp, rain known in 26,990 of 27,004 rows; wind known in 0 of 27,004 rows",
         "1 of 3 expectations hold on 27,004 rows; not: expect_column_values_to_not_be_null(dest); "
         "expect_column_mean_to_be_between(<b>dist</b>) (warning)",
     ]

@@ -23,10 +23,19 @@ JobStatus: TypeAlias = Literal["running", "succeeded", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class FeaturesUsed:
-    """Which features a step had: written into its record. ``views`` maps names to digests."""
+    """Which features a step had: written into its record.
+
+    Attributes:
+        features: As ``view:feature``.
+        views: Digests of the definitions, by name.
+        rows: How many rows were asked about.
+        known: For how many of them each feature had a value.
+    """
 
     features: tuple[str, ...]
     views: Mapping[str, str] = field(default_factory=dict)
+    rows: int = 0
+    known: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -177,11 +186,20 @@ class FeatureStore(Component):
         self.require("jobs")
         raise NotImplementedError
 
-    def note_features(self, features: Sequence[str], views: Sequence[FeatureView]) -> None:
-        """Write into the record of the step which features it had, by which definitions."""
+    def note_features(
+        self, features: Sequence[str], views: Sequence[FeatureView], joined: pd.DataFrame
+    ) -> None:
+        """Write into the record of the step which features it had, by which definitions.
+
+        Args:
+            features: what was asked for.
+            views: what there is, as ``describe`` says.
+            joined: the rows with a column for each feature.
+        """
         asked = by_view(features, views)
         used = {view.name: view.digest for view in views if view.name in asked}
-        self.note(FeaturesUsed(tuple(features), used))
+        known = {text: int(joined[text.partition(":")[2]].notna().sum()) for text in features}
+        self.note(FeaturesUsed(tuple(features), used, len(joined), known))
 
 
 def by_view(

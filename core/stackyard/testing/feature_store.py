@@ -41,13 +41,23 @@ class FeatureStoreContract(JoinContract):
         assert found.digest and found.digest != sea.digest
 
     def test_16_what_was_joined_is_noted(self, context: Context) -> None:
-        """In the record of the step: the features, and the definitions by their digests."""
+        """In the record of the step: features, digests of definitions, rows that had a value."""
         self.given(context, WEATHER, weather())
         journal = Journal()
         store = self.connect(replace(context, journal=journal))
-        store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
-        (view,) = store.describe()
-        assert journal.entries == [FeaturesUsed(("weather:temp",), {"weather": view.digest})]
+        rows = weather()
+        rows.loc[2, "temp"] = None
+        self.given(context, replace(WEATHER, name="sea"), rows)
+        features = ("weather:temp", "sea:rain")
+        asked = questions(["JFK", "LGA", "ZZZ", "JFK"], [3, 3, 3, 0])
+        store.historical(asked, features, timestamp="at")
+        store.historical(asked[1:3], ["sea:temp"], timestamp="at")
+        sea, view = store.describe()
+        used = {"weather": view.digest, "sea": sea.digest}
+        assert journal.entries == [
+            FeaturesUsed(features, used, 4, {"weather:temp": 2, "sea:rain": 2}),
+            FeaturesUsed(("sea:temp",), {"sea": sea.digest}, 2, {"sea:temp": 0}),
+        ]
 
     def test_17_state_tells_of_changes(self, store: FeatureStore, context: Context) -> None:
         """It stays while answers stay, and changes with rows and definitions."""

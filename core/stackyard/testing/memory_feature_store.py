@@ -79,7 +79,7 @@ class MemoryFeatureStore(FeatureStore):
         for name, (view, wanted) in asked.items():
             age = None if view.ttl is None else pd.Timedelta(seconds=view.ttl)
             joined = self._joined(joined, name, wanted, when, self._rows[name], age)
-        self.note_features(features, self.describe())
+        self.note_features(features, self.describe(), joined)
         return joined[[*rows.columns, *(text.partition(":")[2] for text in features)]]
 
     def _joined(

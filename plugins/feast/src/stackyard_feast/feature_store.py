@@ -64,7 +64,7 @@ class FeastFeatureStore(FeatureStore):
         for name, (_, wanted) in asked.items():
             columns |= join(rows, known[name], wanted, timestamp)
         joined = _with_columns(rows, columns, features)
-        self.note_features(features, described)
+        self.note_features(features, described, joined)
         return joined
 
     def apply(self, definitions: Sequence[ViewDefinition]) -> Sequence[FeatureView]:
