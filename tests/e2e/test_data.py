@@ -82,6 +82,14 @@ def test_what_two_components_keep_comes_back_once(versioned: Place) -> None:
     (left,) = document["left_out"]
     assert left.pop("reason").startswith(reason)
     assert left == {**row, "component": "data_versioner.raw"}
+    swapped = STACK.replace(", remote: ../remote", "").replace(
+        "raw: {", "raw: {remote: ../remote, "
+    )
+    versioned.write("stacks/local.yaml", swapped)  # as the archive of the demo
+    shutil.rmtree(versioned.root / ".stackyard/state")
+    done = versioned.run("data", "checkout", "--run", "latest", "--to", "again")
+    assert "is not here; pulling it" in done.stderr
+    assert (versioned.root / "again/flights/flights.csv").read_text() == "1"
 
 
 def test_what_a_push_leaves_out_is_told(versioned: Place) -> None:

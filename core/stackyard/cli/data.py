@@ -114,7 +114,7 @@ def _diff(project: Project, stack: Stack, args: argparse.Namespace) -> int:
 
 def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     wanted, stack, run_id = find(project, stack, args)
-    wanted = once(wanted)
+    wanted = once(stack, wanted)
     if run_id is None and not args.to:
         raise UsageError(f"stackyard data checkout {args.dataset}: say where: --to PATH")
     folder = Path(args.to) if args.to else project.root / ".stackyard" / "data" / str(run_id)

@@ -91,9 +91,19 @@ def whole_id(versioner: DataVersioner, name: str, given: str) -> str:
     return found[0]
 
 
-def once(wanted: Sequence[Wanted]) -> list[Wanted]:
-    """Each version from one component, the unnamed one if it has it."""
-    found: dict[tuple[str, str], Wanted] = {}
+def once(stack: Stack, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Each version from one component: one that has it here, else one with a remote.
+
+    Where several do, from the unnamed one.
+    """
+    found: dict[tuple[str, str], list[Wanted]] = {}
     for one in sorted(wanted, key=lambda w: w.component != KIND):
-        found.setdefault((one.name, one.id), one)
-    return list(found.values())
+        found.setdefault((one.name, one.id), []).append(one)
+    return [min(same, key=lambda one: _distance(stack, one)) for same in found.values()]
+
+
+def _distance(stack: Stack, one: Wanted) -> int:
+    with opened(stack, one.component) as versioner:
+        if any(version.id == one.id for version in versioner.list(one.name)):
+            return 0
+        return 1 if "remote" in versioner.capabilities else 2
