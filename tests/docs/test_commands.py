@@ -6,6 +6,7 @@ CONTRIBUTING.md, "Documentation", has the conventions.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,17 @@ def follow(path: Path, reader: Reader, *, slow: bool) -> None:
         reader.follow(blocks(path), slow=slow)
     finally:
         reader.leave()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*PAGES, *ROOT.glob("plugins/*/README.md")],
+    ids=lambda p: p.relative_to(ROOT).as_posix(),
+)
+def test_no_page_installs_with_the_pip_of_another_environment(path: Path) -> None:
+    """An environment that uv made has no pip: the shell then finds one of elsewhere."""
+    text = path.read_text("utf-8")
+    assert set(re.findall(r"\S*(?<!uv )pip install", text)) <= {".uv/bin/pip install"}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
