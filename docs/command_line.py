@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def _command(parser: argparse.ArgumentParser, level: int) -> Iterator[str]:
         yield f"\n{parser.description}\n"
     below = _subcommands(parser)
     if not below:
-        yield f"\n    {_usage(parser)}\n"
+        yield f"\n{_usage(parser)}\n"
     rows = [_row(action) for action in _shown(parser)] if not below else []
     if rows:
         yield "\n| argument | |\n|---|---|\n"
@@ -76,7 +77,11 @@ def _usage(parser: argparse.ArgumentParser) -> str:
         elif action.nargs == "?":
             word = f"[{word}]"
         words.append(word)
-    return " ".join(words)
+    line = " ".join(word.replace(" ", "\0") for word in words)  # no break within an option
+    indent = " " * 4
+    return textwrap.fill(
+        line, 126, initial_indent=indent, subsequent_indent=2 * indent, break_on_hyphens=False
+    ).replace("\0", " ")
 
 
 def _row(action: argparse.Action) -> str:
