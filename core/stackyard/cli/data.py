@@ -124,7 +124,7 @@ def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
         several = sum(other.name == one.name for other in wanted) > 1
         place = f"{one.name}@{one.id[:8]}" if several else one.name
         with opened(stack, one.component) as versioner:
-            suffix = _suffix(versioner, one)
+            suffix = _bring(versioner, one)
             place += "" if place.endswith(suffix) else suffix
             target = folder / place if run_id is not None else folder
             if args.overwrite:
@@ -153,8 +153,8 @@ def _check_no_code(project: Project, target: Path) -> None:
             )
 
 
-def _suffix(versioner: DataVersioner, one: Wanted) -> str:
-    """The ending of a single file; a version that is not here is pulled, if there is a remote."""
+def _bring(versioner: DataVersioner, one: Wanted) -> str:
+    """Pull a version that is not here, if there is a remote; return the ending of a single file."""
     for version in versioner.list(one.name):
         if version.id == one.id:
             return version.suffix
