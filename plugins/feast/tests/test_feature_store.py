@@ -72,6 +72,19 @@ def test_what_was_materialized_and_is_lost_is_brought_back(tmp_path: Path) -> No
         store.materialize(end)
 
 
+def test_a_view_that_was_removed_and_defined_again_is_brought_online(tmp_path: Path) -> None:
+    """Feast drops the online values of a view that is removed."""
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
+    asked = questions(["JFK"], [0])[["origin"]]
+    for _ in range(2):
+        store.apply([WEATHER])
+        store.write("weather", weather())
+        store.materialize(START.to_pydatetime() + timedelta(hours=9))
+        assert plain(store.online(asked, ["weather:temp"])["temp"]) == [3.0]
+        with store._registry.call("remove") as feast:
+            feast.apply([], objects_to_delete=feast.list_feature_views(), partial=False)
+
+
 def test_rows_are_written_where_their_folder_is_gone(tmp_path: Path) -> None:
     store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path))
     store.apply([WEATHER])

@@ -28,9 +28,10 @@ _BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Mark:
-    """What was materialized of a view: of which definition and files, up to when."""
+    """What was materialized of a view: of which definition, made when, and files, up to when."""
 
     digest: str
+    created: str
     files: Sequence[str]
     until: str
 
@@ -83,21 +84,24 @@ def materialize(
     own = database(feast)
     marks = own or memory
     done, moments = _read(marks), {}
+    defined = {one.name: one for one in feast.list_all_feature_views()}
     for view in views:
         if view.trouble:
             raise InvalidInput(f"view {view.name!r} cannot be materialized: {view.trouble}")
         _check_unit(view)
+        created = str(defined[view.name].created_timestamp)
         last, now = done.get(view.name), files(view)
+        if last is not None and last.created != created:
+            last = None  # Feast dropped the values with the view
         end = max(until, datetime.fromisoformat(last.until)) if last else until
         moments[view.name] = end
         first = _start(view, last, now)
         start = since or first
-        new = Mark(view.digest, now, end.isoformat())
+        new = Mark(view.digest, created, now, end.isoformat())
         if since is None and new == last:
             continue
         if last is None and own is not None:  # the table is lost with the database
-            made = [one for one in feast.list_all_feature_views() if one.name == view.name]
-            feast.apply(made)
+            feast.apply([defined[view.name]])
         if start <= end:
             feast.materialize(start, end, feature_views=[view.name])
         if start > first:
