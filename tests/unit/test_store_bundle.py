@@ -16,7 +16,8 @@ import pytest
 from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError, UsageError
 from stackyard.store import bundle
 from stackyard.store.backend import open_backend
-from stackyard.store.bundle import Bundles, pack
+from stackyard.store.bundle import Bundles
+from stackyard.store.packing import pack
 from tests.racing import raced
 
 FILES = {
@@ -81,7 +82,7 @@ def test_the_digest_is_of_the_code_alone(bundles: Bundles, tmp_path: Path) -> No
         digest == blake3.blake3(bundles.backend.get(f"artifacts/{digest[:2]}/{digest}")).hexdigest()
     )
     code = (
-        "import sys, blake3; from pathlib import Path; from stackyard.store.bundle import pack;"
+        "import sys, blake3; from pathlib import Path; from stackyard.store.packing import pack;"
         f"root = Path({str(two)!r}); data = pack(root, [root / 'dags', root / 'src']);"
         "print(blake3.blake3(data).hexdigest())"
     )
