@@ -8,10 +8,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stackyard import printed
 from stackyard.binding import arguments_of
 from stackyard.capture import Capture
 from stackyard.components.base import redact
@@ -28,6 +29,7 @@ from stackyard.errors import (
 )
 from stackyard.graph import Step
 from stackyard.injected import Injected
+from stackyard.journal import StepJournal
 from stackyard.store.records import ArtifactRef, AttemptRecord, host_name
 from stackyard.user_frames import tracebacks
 
@@ -53,30 +55,6 @@ class Attempt:
     key: str = ""
     key_parts: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
-
-
-class StepJournal:
-    """The journal of the running attempt: what its components write into the record."""
-
-    def __init__(self, keep: Callable[[Path], str], component: str) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self._keep = keep
-        self._component = component
-
-    def for_component(self, name: str) -> StepJournal:
-        """The same journal, written by the component ``name``."""
-        view = StepJournal(self._keep, name)
-        view.entries = self.entries
-        return view
-
-    def add(self, entry: Any) -> None:
-        """Append a frozen entry."""
-        row = {"component": self._component, "type": type(entry).__name__}
-        self.entries.append(row | _redacted(asdict(entry)))
-
-    def keep(self, path: Path) -> str:
-        """Copy a file or folder into the store; return its digest."""
-        return self._keep(path)
 
 
 @dataclass(frozen=True)
@@ -190,7 +168,7 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
         traceback=trace,
         full_traceback=whole,
         final=isinstance(wrong, _FINAL),
-        log=runner.keep_text(redact(capture.text)),
+        log=printed.keep(runner.store, redact(capture.text)),
         kept=tuple(dict.fromkeys(kept)),
         cpu_seconds=_cpu_seconds() - cpu,
         peak_bytes=_peak_bytes(),
@@ -233,17 +211,6 @@ def describe(exc: BaseException) -> str:
 def with_number(record: AttemptRecord, number: int) -> AttemptRecord:
     """The same record under another attempt number."""
     return replace(record, attempt=number)
-
-
-def _redacted(value: Any) -> Any:
-    """Plain data with secrets replaced in all of its texts."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: _redacted(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(one) for one in value]
-    return value
 
 
 def _save(runner: Runner, step: Step, result: Any, signature: Signature) -> dict[str, ArtifactRef]:

@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import replace
 
+from stackyard import printed
 from stackyard.components.orchestrator import (
     Orchestrator,
     PipelineSettings,
@@ -232,7 +233,7 @@ class _Execution:
         if record is not None:
             attempt, text = record.attempt, text or record.why
             if record.status == "failed":
-                log = self.runner.tail(record)
+                log = printed.how_it_ended(self.runner.store, record)
         seconds = None if record is None else record.seconds
         event = StepEvent(step, status, attempt, seconds, text, log)
         self.watch(event)

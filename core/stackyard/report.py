@@ -6,9 +6,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from stackyard.errors import StoreError
 from stackyard.evidence import Evidence, evidence
 from stackyard.graph import Graph, Step
+from stackyard.printed import last_lines
 from stackyard.store.records import AttemptRecord, EndRecord, RunRecord
 from stackyard.summary import step_statuses
 
@@ -113,16 +113,8 @@ def _step(
     store: Store, step: Step, status: str, attempts: list[AttemptRecord], tails: bool
 ) -> StepReport:
     last = attempts[-1] if attempts else None
-    tail = _tail(store, last.log) if tails and last is not None and last.log else ()
+    tail = last_lines(store, last, TAIL) if tails and last is not None else ()
     return StepReport(step, tuple(attempts), status, tail)
-
-
-def _tail(store: Store, digest: str) -> tuple[str, ...]:
-    try:
-        text = store.artifacts.fetch(digest).read_text("utf-8", "replace")
-    except StoreError as exc:  # a report of a run is also of use without its logs
-        return (f"({exc})",)
-    return tuple(text.splitlines()[-TAIL:])
 
 
 def _number(attempt: AttemptRecord) -> int:

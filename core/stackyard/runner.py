@@ -13,7 +13,6 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackyard.binding import Upstream, bind
@@ -35,7 +34,8 @@ from stackyard.store.records import (
 
 if TYPE_CHECKING:
     from stackyard.components.orchestrator import RunRequest, StepEvent
-    from stackyard.execute import Attempt, StepJournal
+    from stackyard.execute import Attempt
+    from stackyard.journal import StepJournal
     from stackyard.stack import Stack
     from stackyard.store.code.index import CodeIndex
     from stackyard.store.store import Store
@@ -221,14 +221,6 @@ class Runner:
         self._numbers[step] = number
         return self.store.records.read_attempt(self.run_id, step, number)
 
-    def tail(self, record: AttemptRecord, lines: int = 20) -> tuple[str, ...]:
-        """The last lines of what an attempt printed, then of its traceback without the error."""
-        printed = self.store.artifacts.fetch(record.log).read_text("utf-8") if record.log else ""
-        trace, error = (record.traceback or "").splitlines(), (record.error or "").splitlines()
-        if trace and error and trace[-1].endswith(error[-1]):
-            trace = trace[: -len(error)]
-        return tuple([*printed.splitlines(), *trace][-lines:])
-
     def inject(self, step: Step, name: str, injection: Injection, journal: StepJournal) -> Any:
         """Return the component or resource that ``= from_stack()`` stands for."""
         if injection.kind == "resource":
@@ -253,17 +245,6 @@ class Runner:
             claims=RunClaims(self.store.records, self.run_id),
             fetch=self.store.artifacts.fetch,
         )
-
-    def keep_text(self, text: str) -> str | None:
-        """Keep a captured log in the store; None for an empty one."""
-        if not text.strip():
-            return None
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "log.txt"
-            path.write_text(text, encoding="utf-8", errors="replace")
-            return self.store.artifacts.keep(path)
 
     def _next_number(self, step: str) -> int:
         return self._numbers.get(step, 0) + 1
