@@ -204,7 +204,7 @@ def test_a_failing_run_shows_the_log_and_what_to_type(place):
     _, err = place.call("run", "dags/adding.py:adding", "--param", "count=13", code=1)
     lines = err.splitlines()
     assert "total  failed" in err
-    assert any(line.strip() == "ValueError: unlucky" for line in lines)
+    assert lines.count("error: step 'total' failed: ValueError: unlucky") == 1
     assert "Traceback (most recent call last):" in err  # the step's own
     run_id = lines[-1].rpartition(" ")[2]
     resume = f"stackyard run dags/adding.py:adding --stack local --resume {run_id}"
