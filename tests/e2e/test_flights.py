@@ -63,6 +63,16 @@ def document(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> 
     return json.loads(capsys.readouterr().out)
 
 
+def test_flights_before_any_weather_are_told_how_to_bring_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = document(capsys, "run", "flight_delays", "--param", MARCH, code=1)
+    assert run["error"].endswith(
+        "weather is known for 0% of the flights. Bring it first: stackyard run flight_features "
+        "--param period=2013-03-01..2013-03-31"
+    )
+
+
 def stopped(capsys: pytest.CaptureFixture[str]) -> tuple[str, dict[str, Any]]:
     """Run the month; it must be stopped by its validation. Returns why, and what it rests on."""
     run = document(capsys, "run", "flight_delays", "--param", MARCH, code=1)
