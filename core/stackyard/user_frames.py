@@ -20,11 +20,13 @@ def tracebacks(exc: BaseException) -> tuple[str | None, str | None]:
     Our frames above the first one that is not ours are hidden. Those below the last one are
     hidden, with their causes, where they raised an error of Stackyard's, whose message says all;
     any other error there is a bug and stays whole. Nothing is shown of an error of Stackyard's in
-    which no other frame had a part.
+    which no other frame had a part; without a cause there is no whole of it either.
     """
     whole, shown = TracebackException.from_exception(exc), TracebackException.from_exception(exc)
     ours = _ours(exc)
     if all(ours):
+        if isinstance(exc, StackyardError) and exc.__cause__ is None and exc.__context__ is None:
+            return None, None
         text = redact("".join(whole.format()))
         return (None, text) if isinstance(exc, StackyardError) else (text, None)
     less = _hide(shown, exc)
@@ -35,16 +37,22 @@ def tracebacks(exc: BaseException) -> tuple[str | None, str | None]:
 
 def _hide(shown: TracebackException, exc: BaseException) -> bool:
     """Hide our frames below the last other one, here and in the causes; whether there are any."""
-    ours = _ours(exc)
-    if isinstance(exc, StackyardError) and ours and ours[-1] and not all(ours):
-        del shown.stack[len(ours) - ours[::-1].index(False) :]
-        shown.__cause__ = shown.__context__ = None
-        return True
-    causes = ((shown.__cause__, exc.__cause__), (shown.__context__, exc.__context__))
-    return any([_hide(to, of) for to, of in causes if to is not None and of is not None])
+    less = False
+    waiting = [(shown, exc)]  # no recursion: a chain of causes may be longer than the stack
+    while waiting:
+        to, of = waiting.pop()
+        ours = _ours(of)
+        if isinstance(of, StackyardError) and ours and ours[-1] and not all(ours):
+            del to.stack[len(ours) - ours[::-1].index(False) :]
+            to.__cause__ = to.__context__ = None
+            less = True
+            continue
+        causes = ((to.__cause__, of.__cause__), (to.__context__, of.__context__))
+        waiting += [(one, other) for one, other in causes if one is not None and other is not None]
+    return less
 
 
 def _ours(exc: BaseException) -> list[bool]:
     """For each frame, the outermost first, whether it is ours."""
-    modules = [f.f_globals.get("__name__", "") for f, _ in traceback.walk_tb(exc.__traceback__)]
-    return [_OURS.match(name) is not None for name in modules]
+    frames = [f for f, _ in traceback.walk_tb(exc.__traceback__)]
+    return [_OURS.match(str(f.f_globals.get("__name__"))) is not None for f in frames]

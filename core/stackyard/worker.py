@@ -203,7 +203,7 @@ def _shipped(runner: Runner, attempt: Attempt) -> str | None:
     except ModuleNotFoundError as exc:
         raise UsageError(
             f"step {attempt.step!r} is defined in a notebook and runs in a process of its own, "
-            "which needs cloudpickle: pip install 'stackyard[pickle]'"
+            "which needs cloudpickle: uv pip install 'stackyard[pickle]'"
         ) from exc
     return base64.b64encode(cloudpickle.dumps(getattr(sys.modules["__main__"], name))).decode()
 

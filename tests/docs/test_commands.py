@@ -45,12 +45,15 @@ def follow(path: Path, reader: Reader, *, slow: bool) -> None:
         reader.leave()
 
 
+SAID = ("plugins/*/README.md", "core/**/*.md", "core/**/*.py", "plugins/*/src/**/*.py", "dags/*.py")
+
+
 @pytest.mark.parametrize(
     "path",
-    [*PAGES, *ROOT.glob("plugins/*/README.md")],
+    [*PAGES, *(p for folder in SAID for p in ROOT.glob(folder))],
     ids=lambda p: p.relative_to(ROOT).as_posix(),
 )
-def test_no_page_installs_with_the_pip_of_another_environment(path: Path) -> None:
+def test_nothing_tells_to_install_with_the_pip_of_another_environment(path: Path) -> None:
     """An environment that uv made has no pip: the shell then finds one of elsewhere."""
     text = path.read_text("utf-8")
     assert set(re.findall(r"\S*(?<!uv )pip install", text)) <= {".uv/bin/pip install"}

@@ -141,7 +141,7 @@ def test_check_and_doctor_name_the_library_that_the_store_needs(
     assert "stacks/typo.yaml:1:8 store s33://acme/x: Protocol not known: s33. Use " in shell.err
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3", raising=False)  # of a test before
-    lacking = "store s3://acme/x needs s3fs, which is not installed. Cure: pip install "
+    lacking = "store s3://acme/x needs s3fs, which is not installed. Cure: uv pip install "
     assert shell("stack", "check", "far") == 2
     assert shell.err == f"error: stacks/far.yaml:1:8 {lacking}'stackyard[s3]'\n"
     assert shell("doctor", "--stack", "far") == 1

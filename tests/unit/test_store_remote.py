@@ -205,7 +205,7 @@ def test_a_missing_library(library: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == (
         f"stackyard.errors.StoreError: store s3://b/x needs {library}, which is not installed. "
-        "Cure: pip install 'stackyard[s3]'"
+        "Cure: uv pip install 'stackyard[s3]'"
     )
 
 

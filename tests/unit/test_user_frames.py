@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from stackyard.errors import ParameterError
 from stackyard.user_frames import tracebacks
 
@@ -82,6 +84,35 @@ def test_an_error_of_ours_alone_needs_no_traceback() -> None:
     shown, whole = of(LIBRARY["wrong"])
     assert shown is None
     assert whole is not None and "KeyError: 'a bug'" in whole
+
+
+def test_a_plain_error_of_ours_has_no_more_to_it() -> None:
+    ours: dict[str, Any] = {"__name__": "stackyard.made", "Wrong": ParameterError}
+    exec("def plain():\n    raise Wrong('told')", ours)
+    with pytest.raises(ParameterError) as caught:
+        ours["plain"]()
+    trace = caught.value.__traceback__
+    assert trace is not None
+    assert tracebacks(caught.value.with_traceback(trace.tb_next)) == (None, None)
+
+
+def test_a_long_chain_of_causes_is_told() -> None:
+    error: Exception = ValueError("first")
+    for number in range(3000):
+        try:
+            raise ValueError(number) from error
+        except ValueError as exc:
+            error = exc
+    shown, whole = tracebacks(error)
+    assert shown is not None and "ValueError: 2999" in shown and whole is None
+
+
+def test_code_without_a_module_name_is_told() -> None:
+    def nameless() -> None:
+        exec("1 / 0", {"__name__": None})
+
+    shown, _ = of(nameless)
+    assert shown is not None and "ZeroDivisionError" in shown
 
 
 def test_a_bug_of_ours_stays_whole() -> None:

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         folders = " ".join(f"./stackyard/plugins/{name}" for name in PLUGINS)
         raise UsageError(
             f"the demo needs more packages ({', '.join(missing)}). Install them from a clone of "
-            f"Stackyard's repository: pip install {folders} './stackyard[demo]'"
+            f"Stackyard's repository: uv pip install {folders} './stackyard[demo]'"
         )
     folder = Path(args.dir).resolve()
     _make_project(folder)

@@ -69,7 +69,7 @@ def step_line(event: StepEvent, width: int = 0, *, why: bool = False) -> str:
 
 
 def _begin(error: str) -> str:
-    """An error, or the beginning of a long one: the whole is told when the run has ended."""
+    """An error, or the beginning of a long one: the record has the whole."""
     line = plain(error)
     return line if len(line) <= SHORT else f"{line[: SHORT - 4].rstrip()} ..."
 

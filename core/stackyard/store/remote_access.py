@@ -26,7 +26,7 @@ def missing(url: str) -> str:
             "s3://bucket/path"
         )
     wanted = "'stackyard[s3]'" if protocol in S3 else library
-    return f"store {url} needs {library}, which is not installed. Cure: pip install {wanted}"
+    return f"store {url} needs {library}, which is not installed. Cure: uv pip install {wanted}"
 
 
 def _library(protocol: str) -> str | None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stackyard.components.base import Context
 from stackyard.components.feature_store import ViewDefinition
-from stackyard.errors import InvalidInput
+from stackyard.errors import InvalidInput, Unavailable
 from stackyard.testing.weather import START, WEATHER, plain, questions, weather
 from stackyard_feast.config import FeastConfig
 from stackyard_feast.feature_store import FeastFeatureStore
@@ -215,6 +215,16 @@ def test_a_folder_of_files(tmp_path: Path) -> None:
     store.apply([replace(WEATHER, source="rows")])
     joined = store.historical(questions(["JFK"] * 2, [1, 3]), ["weather:temp"], timestamp="at")
     assert plain(joined["temp"]) == [7.0, 3.0]
+
+
+def test_a_file_that_is_being_written(tmp_path: Path) -> None:
+    """Unavailable: a step that is tried again may find it whole."""
+    store = FeastFeatureStore(FeastConfig(), Context(project=tmp_path, state_dir=tmp_path / "s"))
+    weather().to_parquet(tmp_path / "weather.parquet")
+    store.apply([replace(WEATHER, source="weather.parquet")])
+    (tmp_path / "weather.parquet").write_bytes(b"PAR1")
+    with pytest.raises(Unavailable, match=r"'weather'.*weather\.parquet.*too small"):
+        store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
 
 
 @pytest.mark.parametrize("change", [{"temp": "warm"}, {"time": 3}, {"rain": None}])

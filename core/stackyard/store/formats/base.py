@@ -190,7 +190,8 @@ def need(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError as exc:
         raise StoreError(
-            f"{module} is needed for this value and not installed: pip install 'stackyard[{extra}]'"
+            f"{module} is needed for this value and not installed: "
+            f"uv pip install 'stackyard[{extra}]'"
         ) from exc
 
 

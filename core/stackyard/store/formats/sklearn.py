@@ -75,7 +75,7 @@ def _dump(value: Any) -> bytes:
 
         return _canonical(skops.io.dumps(value))
     except ImportError as exc:
-        raise Unsuited("skops is not installed: pip install 'stackyard[sklearn]'") from exc
+        raise Unsuited("skops is not installed: uv pip install 'stackyard[sklearn]'") from exc
     except Exception as exc:  # skops raises a dozen types for what it cannot hold
         raise Unsuited(f"skops cannot hold the model ({exc})") from exc
 

@@ -112,8 +112,9 @@ class FeastFeatureStore(FeatureStore):
         with self._registry.locked():
             known = self._registry.views()
             wanted = [self._view(name) for name in (known if views is None else views)]
-            with self._registry.call("materialize") as feast, online.telling(feast):
-                done = online.materialize(feast, self._registry.marks, wanted, end, begin)
+            marks = self._registry.marks
+            with self._registry.call("materialize") as feast, online.telling(feast, marks):
+                done = online.materialize(feast, marks, wanted, end, begin)
                 self._registry.refresh(feast)
         return done
 
@@ -124,7 +125,8 @@ class FeastFeatureStore(FeatureStore):
         check_rows(rows, asked)
         _check_usable(known, asked)
         columns: dict[str, pd.Series[Any]] = {}
-        with self._registry.call("online") as feast, online.telling(feast):
+        marks = self._registry.marks
+        with self._registry.call("online") as feast, online.telling(feast, marks):
             for name, (_, wanted) in asked.items():
                 columns |= online.values(feast, rows, known[name], wanted)
         return _with_columns(rows, columns, features)

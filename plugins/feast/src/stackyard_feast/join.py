@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stackyard.errors import InvalidInput
+from stackyard.errors import ComponentError, InvalidInput, Unavailable
 from stackyard.feature_rows import moments, typed
 from stackyard_feast.views import KnownView, pattern
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
 _SQL = {
@@ -29,7 +30,8 @@ def join(
     """A column for each feature, with the index of ``rows``.
 
     Raises:
-        InvalidInput: a column is of another type, or the view's files cannot be read.
+        InvalidInput: a column is of another type, or not in the view's files.
+        Unavailable: the view's files cannot be read.
     """
     import duckdb
     import numpy as np
@@ -53,8 +55,7 @@ def join(
             answer = connection.sql(_query(view, features), params=[pattern(view)])
             found = answer.to_arrow_table()
     except duckdb.Error as exc:
-        said = str(exc).splitlines()[0]
-        raise InvalidInput(f"view {view.name!r}: {view.source}: {said}") from exc
+        raise told(exc, f"view {view.name!r}: {view.source}") from exc
     positions = np.full(len(rows), -1)
     positions[found["#number"].to_numpy()] = np.arange(len(found))
     places = pa.array(positions, mask=positions < 0)
@@ -64,6 +65,19 @@ def join(
         values = found[f"#value{number}"].take(places).to_pandas(types_mapper=kinds.get)
         made[feature] = values.set_axis(rows.index)
     return made
+
+
+def told(exc: duckdb.Error, what: str) -> ComponentError:
+    """What DuckDB says, as an error of ours.
+
+    A column that is not there, or of another type, stays so; a file that somebody writes just now
+    does not, so that a step may try again.
+    """
+    import duckdb
+
+    lasting = (duckdb.BinderException, duckdb.CatalogException, duckdb.DataError)
+    said = str(exc).splitlines()[0]
+    return (InvalidInput if isinstance(exc, lasting) else Unavailable)(f"{what}: {said}")
 
 
 def _query(view: KnownView, features: Sequence[str]) -> str:

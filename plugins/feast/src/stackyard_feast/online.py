@@ -47,8 +47,8 @@ def database(feast: Feast) -> Path | None:
 
 
 @contextmanager
-def telling(feast: Feast) -> Iterator[None]:
-    """Tell the cure where the database is lost or damaged.
+def telling(feast: Feast, marks: Path) -> Iterator[None]:
+    """Tell the cure where the database is lost or damaged; ``marks`` where it is not SQLite.
 
     Raises:
         NotFound: what was materialized is not there.
@@ -56,17 +56,19 @@ def telling(feast: Feast) -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.OperationalError as exc:
-        if "no such table" not in str(exc):
-            raise
-        raise NotFound(
-            f"{database(feast)}: {exc}; what was materialized is lost. Materialize again, which "
-            "brings all back"
-        ) from exc
     except sqlite3.DatabaseError as exc:
-        raise Unavailable(
-            f"{database(feast)}: {exc}. Delete it and materialize again, which brings all back"
-        ) from exc
+        file = database(feast) or marks
+        if "no such table" in str(exc):
+            raise NotFound(
+                f"{file}: {exc}; what was materialized is lost. Materialize again, which brings "
+                "all back"
+            ) from exc
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # without the extended part
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise Unavailable(
+                f"{file}: {exc}. Delete it and materialize again, which brings all back"
+            ) from exc
+        raise
 
 
 def materialize(

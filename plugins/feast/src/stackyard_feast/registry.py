@@ -13,6 +13,7 @@ from stackyard.components.base import Context
 from stackyard.errors import ComponentError, InvalidInput, NotFound, Unavailable
 from stackyard_feast import objects, views
 from stackyard_feast.config import FeastConfig
+from stackyard_feast.join import told
 from stackyard_feast.quiet import quiet
 from stackyard_feast.views import KnownView
 
@@ -174,7 +175,9 @@ class Registry:
                 raise NotFound(f"{what}: {_said(exc)}") from exc
             except (OSError, sqlite3.Error) as exc:
                 raise Unavailable(f"{what}: {_said(exc)}") from exc
-            except (FeastError, ValueError, TypeError, duckdb.Error) as exc:
+            except duckdb.Error as exc:
+                raise told(exc, what) from exc
+            except (FeastError, ValueError, TypeError) as exc:
                 raise InvalidInput(f"{what}: {_said(exc)}") from exc
 
     def _home(self) -> Path:
