@@ -61,6 +61,11 @@ class DataVersionerCapabilities(DataVersionerCase):
         """By name and id alone, the whole version (capability ``remote``)."""
         self._needs(versioner, "remote")
         versions = [versioner.commit(data, "flights"), versioner.commit(data / "a.csv", "flights")]
+        for name in ("flights", "fligths"):  # what is at hand is not yet in the remote
+            for version in versions:
+                with pytest.raises(NotFound):
+                    versioner.pull(name, version.id)
+        assert list(versioner.list("fligths")) == []
         for version in versions:
             versioner.push("flights", version.id)
             versioner.push("flights", version.id)

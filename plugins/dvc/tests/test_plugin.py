@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -92,13 +93,31 @@ def test_an_ending_from_a_remote_leads_nowhere(suffix: str) -> None:
     assert from_text(to_text(replace(version, suffix=suffix)), "flights") is None
 
 
+def two_machines(folder: Path, config: DvcConfig) -> list[DvcDataVersioner]:
+    """With a cache each; and a file to commit."""
+    (folder / "a.csv").write_text("1")
+    places = [folder / "here", folder / "there"]
+    return [
+        DvcDataVersioner(config, Context(project=folder, state_dir=place, cache_dir=place))
+        for place in places
+    ]
+
+
+def test_what_dvc_itself_pushed_is_pulled(tmp_path: Path) -> None:
+    """It leaves no note of a version's name and time."""
+    here, there = two_machines(tmp_path, DvcConfig(remote="remote"))
+    version = here.commit(Path("a.csv"), "flights").id
+    here.push("flights", version)
+    shutil.rmtree(tmp_path / "remote/stackyard")
+    assert there.pull("flights", version).files == 1
+    assert [v.id for v in there.list("flights")] == [version]
+
+
 def test_what_is_damaged_in_the_remote_is_named_and_can_be_brought_back(tmp_path: Path) -> None:
     """DVC takes what is there for sound: it has to be removed before it is pushed again."""
     remote = tmp_path / "remote"
     config = DvcConfig(remote=str(remote))
-    contexts = [Context(state_dir=tmp_path / n, cache_dir=tmp_path / n) for n in ("a", "b")]
-    here, there = (DvcDataVersioner(config, replace(c, project=tmp_path)) for c in contexts)
-    (tmp_path / "a.csv").write_text("1")
+    here, there = two_machines(tmp_path, config)
     version = here.commit(Path("a.csv"), "flights").id
     here.push("flights", version)
     kept = remote / "files" / "md5" / version[:2] / version[2:]

@@ -88,6 +88,8 @@ class Remote:
         """
         with _answering(self.url, self._context):
             noted, listed = self._noted(name, version), None
+            if noted is None and not self._has(version):  # DVC itself may have pushed it
+                raise self._without(name, version)
             try:
                 files = cache.files(version)
             except Damaged:
@@ -97,8 +99,6 @@ class Remote:
             cache.fetch(self.fs, {oid: self.odb.oid_to_path(oid) for oid in wanted})
         gone = cache.damaged(wanted)
         if gone:
-            if gone == set(files.values()) and listed is None and noted is None:
-                raise self._without(name, version)
             parts = sorted(part or name for part, oid in files.items() if oid in gone)
             more = f" and {len(parts) - 5} more" if parts[5:] else ""
             raise NotFound(
@@ -121,6 +121,13 @@ class Remote:
             return None
         found = from_text(data.decode(errors="replace"), name)
         return found if found is not None and found.id == version else None
+
+    def _has(self, version: str) -> bool:
+        try:
+            self.fs.info(self.odb.oid_to_path(version))
+        except FileNotFoundError:
+            return False
+        return True
 
     def _listed(self, name: str, version: str) -> bytes:
         try:
