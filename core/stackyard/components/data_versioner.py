@@ -72,6 +72,7 @@ class DataVersioner(Component):
         Raises:
             InvalidInput: ``path`` does not exist, holds no file or something that cannot be kept
                 (see ``dataset_files``), or the name is refused.
+            Conflict: it was changed meanwhile; another try may find it at rest.
         """
 
     @abstractmethod

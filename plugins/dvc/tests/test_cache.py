@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.errors import InvalidInput, NotFound, Unavailable
+from stackyard.errors import Conflict, InvalidInput, NotFound, Unavailable
 from stackyard.testing.data_versioner_case import read, write
 from stackyard_dvc.cache import Cache, Damaged, own_cache, read_list
 from stackyard_dvc.config import DvcConfig
@@ -153,7 +153,7 @@ def test_what_changes_while_it_is_committed(
 
     with monkeypatch.context() as patch:
         patch.setattr(Cache, "fetch", late)
-        with pytest.raises(InvalidInput, match="was changed while it was committed"):
+        with pytest.raises(Conflict, match="was changed while it was committed"):
             versioner.commit(data, "flights")
     assert versioner.list() == ()
     write(data, {"a.csv": b"first"})

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.errors import InvalidInput, Unsupported
+from stackyard.errors import Conflict, InvalidInput, Unsupported
 from stackyard.testing.data_versioner_case import read, write
+from stackyard_dvc.cache import Cache
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.versioner import DvcDataVersioner
+from tests.e2e.conftest import Place
 from tests.killing import killed
 
 FILES = {"a.csv": b"first", "b/c.csv": b"second"}
@@ -120,6 +122,67 @@ def test_another_process_may_take_its_time(
     versioner.commit(data, "flights")
     assert time.monotonic() - begun > 4
     assert capfd.readouterr() == ("", "")
+
+
+BUSY = """
+    import json
+    import os
+    from pathlib import Path
+    from stackyard import DataVersioner, from_stack, pipeline, step
+
+    @step(retries=1, retry_delay=0.1)
+    def load(*, data: DataVersioner = from_stack()) -> str:
+        lock = Path(".dvc/tmp/rwlock")
+        if lock.exists():
+            lock.unlink()
+        else:  # as DVC writes it while it works on the folder
+            by = {"pid": os.getppid(), "cmd": "dvc repro"}
+            lock.parent.mkdir(exist_ok=True)
+            lock.write_text(json.dumps({"write": {str(Path("data").absolute()): by}}))
+        return data.commit(Path("data"), "flights").id
+
+    @pipeline
+    def busy():
+        load()
+"""
+
+
+def test_a_step_is_tried_again_while_dvc_works_on_the_data(repo: Path) -> None:
+    place = Place(repo)
+    place.write(
+        "stacks/local.yaml",
+        "components: {orchestrator: {flavor: local}, data_versioner: {flavor: dvc, repo: .}}",
+    )
+    place.write("dags/busy.py", BUSY)
+    write(repo / "data", FILES)
+    done = place.run("run", "busy")
+    assert "again in 0.1 s: Unavailable: " in done.stderr and "attempt 2" in done.stderr
+    (version,) = place.json("data", "list")["versions"]
+    assert version["name"] == "flights"
+
+
+def test_what_dvc_would_leave_out_is_refused(versioner: DvcDataVersioner, repo: Path) -> None:
+    """Not what was changed meanwhile, which another try may cure."""
+    (repo / ".dvcignore").write_text("*.tmp\n")
+    data = write(repo / "data", {**FILES, "a.tmp": b"left out"})
+    with pytest.raises(InvalidInput, match=r"dvc check-ignore -d .*data"):
+        versioner.commit(data, "flights")
+
+
+def test_what_changes_before_dvc_adds_it(
+    versioner: DvcDataVersioner, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, add = write(repo / "data", FILES), Cache.add
+
+    def late(self: Cache, path: Path) -> tuple[str, int, int]:
+        found = add(self, path)
+        write(data, {"a.csv": b"FIRST"})
+        return found
+
+    monkeypatch.setattr(Cache, "add", late)
+    with pytest.raises(Conflict, match="was changed while it was committed"):
+        versioner.commit(data, "flights")
+    assert versioner.commit(data, "flights").files == len(FILES)
 
 
 @pytest.mark.parametrize("at", [".dir", ".gitignore", "tmp/rwlock", "flights.dvc"])

@@ -22,7 +22,7 @@ from typing import Any
 
 from stackyard.components.base import Context
 from stackyard.components.data_versioner import dataset_files
-from stackyard.errors import InvalidInput
+from stackyard.errors import Conflict, InvalidInput
 
 LINKS = ["reflink", "copy"]  # never a link through which a user's change reaches the cache
 MD5 = re.compile(r"[0-9a-f]{32}")
@@ -39,6 +39,11 @@ class Damaged(Exception):
     """The list of a folder's files is gone, or is not what its id says."""
 
 
+def changed(path: Path) -> Conflict:
+    """The error of what somebody works on; another try may find it at rest."""
+    return Conflict(f"{path} was changed while it was committed. Commit it again")
+
+
 class Cache:
     """The operations on ``odb``, DVC's object database for a cache."""
 
@@ -52,7 +57,8 @@ class Cache:
         nothing that is half.
 
         Raises:
-            InvalidInput: ``path`` cannot be kept, or was changed meanwhile.
+            InvalidInput: ``path`` cannot be kept.
+            Conflict: it was changed meanwhile.
         """
         from dvc_data.hashfile.build import IgnoreInCollectedDirError, build
 
@@ -62,7 +68,7 @@ class Cache:
         except IgnoreInCollectedDirError as exc:
             raise InvalidInput(f"{path} holds a .dvcignore, which DVC does not keep") from exc
         except FileNotFoundError as exc:
-            raise InvalidInput(f"{exc.filename or path} went while it was committed") from exc
+            raise changed(path) from exc
         version = str(built.hash_info.value)
         hashed = {"": version}
         if "" not in found:
@@ -71,7 +77,7 @@ class Cache:
         paths = {oid: str(path / part) for part, oid in hashed.items() if oid in wanted}
         self.fetch(self.odb.fs, paths)
         if found.keys() != hashed.keys() or self.damaged(wanted):
-            raise InvalidInput(f"{path} was changed while it was committed. Commit it again")
+            raise changed(path)
         if "" not in found:
             self.add_list(built.as_bytes(), version)
         return version, sum(facts.st_size for facts in found.values()), len(found)

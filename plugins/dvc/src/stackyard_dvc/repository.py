@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from stackyard.components.base import Context
-from stackyard.errors import InvalidInput
+from stackyard.errors import InvalidInput, Unavailable
 from stackyard.whole_file import write_whole
-from stackyard_dvc.cache import Cache
+from stackyard_dvc.cache import Cache, changed
 
 
 class RepositoryCache(Cache):
@@ -25,24 +25,29 @@ class RepositoryCache(Cache):
         """As ``dvc add`` for what lies in the tree: the user commits the ``.dvc`` file to git.
 
         Raises:
-            InvalidInput: as ``Cache.add``, or DVC refuses: it is tracked by git, or made by a
-                stage of ``dvc.yaml``.
+            InvalidInput: as ``Cache.add``, or DVC refuses: it is tracked by git, made by a stage of
+                ``dvc.yaml``, or ``.dvcignore`` leaves some of it out.
+            Conflict: it was changed meanwhile.
+            Unavailable: DVC works on it in another process.
         """
         from dvc.exceptions import DvcException
+        from dvc.lock import LockError
 
         found = super().add(path)
         if Path(os.path.realpath(path)).is_relative_to(self._repo.root_dir):
             try:
                 self._mend()
                 (stage,) = self._repo.add(str(path))
+            except LockError as exc:
+                raise Unavailable(f"{path}: DVC says: {exc}") from exc
             except DvcException as exc:
                 raise InvalidInput(f"{path}: DVC says: {exc}") from exc
             out = stage.outs[0]  # of a folder around it, where DVC tracks that
             if out.fs_path == str(path) and out.hash_info.value != found[0]:
+                if super().add(path) != found:
+                    raise changed(path)
                 raise InvalidInput(
-                    f"{path} holds what .dvcignore leaves out, or was changed while it was "
-                    "committed. Commit it again; if that does not help, see: dvc check-ignore -d "
-                    f"{path}/*"
+                    f"{path} holds what .dvcignore leaves out. See: dvc check-ignore -d {path}/*"
                 )
         return found
 
