@@ -99,9 +99,8 @@ def _exchange(one: Path, other: Path) -> bool:
     if not os.path.lexists(other):
         return False
     if not _swapped(one, other):
-        aside = other.with_name(
-            f".{other.name[:50]}.{os.urandom(4).hex()}.old"
-        )  # stays after a kill
+        # Stays after a kill.
+        aside = other.with_name(f".{other.name[:50]}.{os.urandom(4).hex()}.old")
         os.rename(other, aside)
         try:
             os.rename(one, other)
