@@ -93,6 +93,13 @@ def test_an_ending_from_a_remote_leads_nowhere(suffix: str) -> None:
     assert from_text(to_text(replace(version, suffix=suffix)), "flights") is None
 
 
+def test_a_library_that_is_missing_is_told(tmp_path: Path) -> None:
+    """Remotes of most kinds need one of their own."""
+    context = Context(project=tmp_path, state_dir=tmp_path / "s", cache_dir=tmp_path / "c")
+    (finding,) = DvcDataVersioner(DvcConfig(remote="oss://bucket/data"), context).check()
+    assert not finding.ok and finding.what.endswith("Install it: uv pip install 'dvc[oss]'")
+
+
 def two_machines(folder: Path, config: DvcConfig) -> list[DvcDataVersioner]:
     """With a cache each; and a file to commit."""
     (folder / "a.csv").write_text("1")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.errors import Conflict, InvalidInput, Unsupported
+from stackyard.errors import ComponentError, Conflict, InvalidInput, Unsupported
 from stackyard.testing.data_versioner_case import read, write
 from stackyard_dvc.cache import Cache
 from stackyard_dvc.config import DvcConfig
@@ -203,9 +203,14 @@ def test_a_killed_commit_leaves_the_old_versions(
 
 
 def test_what_is_missing_is_told(versioner: DvcDataVersioner, repo: Path) -> None:
-    """No default remote; no repository."""
+    """No default remote; no library for it; no repository."""
     version = versioner.commit(write(repo / "flights", FILES), "flights")
     with pytest.raises(Unsupported, match="dvc remote add --default"):
+        versioner.push("flights", version.id)
+    (repo / ".dvc" / "config").write_text(
+        "[core]\n    remote = far\n['remote \"far\"']\n    url = oss://bucket/data\n"
+    )
+    with pytest.raises(ComponentError, match=r"DVC says: .*requires 'dvc-oss' to be installed"):
         versioner.push("flights", version.id)
     other = DvcDataVersioner(DvcConfig(repo="../nowhere"), versioner.context)
     with pytest.raises(InvalidInput, match=r"nowhere is no DVC repository.*dvc init"):

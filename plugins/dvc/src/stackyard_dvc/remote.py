@@ -48,6 +48,12 @@ def configured(config: DvcConfig, context: Context) -> Any:
         return get_odb(fs, fs.join(path, "files", "md5"), hash_name="md5", **options)
 
 
+def command(context: Context, action: str, name: str, version: str) -> str:
+    """What to type to push or pull; a component that has a name must be named."""
+    named = f" --component {context.name}" if "." in context.name else ""
+    return f"stackyard data {action} {name}@{version}{named}"
+
+
 class Remote:
     """Copies versions between a cache and the remote ``odb``."""
 
@@ -145,7 +151,7 @@ class Remote:
     def _without(self, name: str, version: str) -> NotFound:
         return NotFound(
             f"{self.url} has no version {version!r} of {name!r}. Push it from where it is: "
-            f"stackyard data push {name}@{version}"
+            f"{command(self._context, 'push', name, version)}"
         )
 
     def _note(self, name: str, version: str) -> str:
@@ -198,11 +204,11 @@ def _answering(url: str, context: Context) -> Iterator[None]:
             raise ComponentError(
                 f"{context.name}: {url}: there is no such bucket. Make it, or correct the address"
             ) from exc
-        if type(exc).__name__ == "RemoteMissingDepsError":
+        if isinstance(exc, ImportError) or type(exc).__name__ == "RemoteMissingDepsError":
             kind = url.partition("://")[0]
             raise ComponentError(
                 f"{context.name}: {url} needs a library that is not installed. "
-                f"Install it: pip install 'dvc[{kind}]'"
+                f"Install it: uv pip install 'dvc[{kind}]'"
             ) from exc
         raise Unavailable(f"{context.name}: cannot use {url} ({_text(exc)})") from exc
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stackyard.components.base import Context
-from stackyard.errors import InvalidInput, Unavailable
+from stackyard.errors import ComponentError, InvalidInput, Unavailable
 from stackyard.whole_file import write_whole
 from stackyard_dvc.cache import Cache, changed
 
@@ -52,13 +52,19 @@ class RepositoryCache(Cache):
         return found
 
     def remote(self) -> Any:
-        """DVC's object database for the default remote; None where there is none."""
+        """DVC's object database for the default remote; None where there is none.
+
+        Raises:
+            ComponentError: the library for its kind is not installed.
+        """
         from dvc.config import NoRemoteError
 
         try:
             return self._repo.cloud.get_remote_odb()
         except NoRemoteError:
             return None
+        except ImportError as exc:
+            raise ComponentError(f"{self._repo.root_dir}: DVC says: {exc}") from exc
 
     def _mend(self) -> None:
         """Remove DVC's list of what processes work on, if one was killed before it wrote to it.

@@ -24,7 +24,7 @@ from stackyard_dvc.cache import Cache, Damaged, own_cache
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.log import ID, Log
 from stackyard_dvc.quiet import quiet
-from stackyard_dvc.remote import Remote, configured
+from stackyard_dvc.remote import Remote, command, configured
 from stackyard_dvc.repository import repository
 
 
@@ -156,7 +156,7 @@ class DvcDataVersioner(DataVersioner):
     def _gone(self, version: DataVersion, what: str) -> NotFound:
         return NotFound(
             f"version {version.id} of {version.name!r}: damaged or gone here: {what}. Bring it "
-            f"back: stackyard data pull {version.name}@{version.id}"
+            f"back: {command(self.context, 'pull', version.name, version.id)}"
         )
 
     def _check_remote(self) -> None:
