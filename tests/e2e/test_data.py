@@ -92,6 +92,65 @@ def test_what_two_components_keep_comes_back_once(versioned: Place) -> None:
     assert (versioned.root / "again/flights/flights.csv").read_text() == "1"
 
 
+def test_what_the_stack_has_no_more_is_left_to_the_other(versioned: Place) -> None:
+    """A component that a run used; where only it had the data, the error says that it is gone."""
+    both = PIPELINE.replace('("raw.csv"), "codes"', '("data"), "flights"').replace(
+        "versioned", "both"
+    )
+    versioned.write("dags/both.py", both)
+    run = versioned.json("run", "both")["run_id"]
+    alone = versioned.json("run", "versioned")["run_id"]
+    versioned.write("stacks/local.yaml", STACK[: STACK.index("data_versioner.raw")])
+    (made,) = versioned.json("data", "checkout", "--run", run, "--to", "out")["versions"]
+    assert Path(made["path"], "flights.csv").read_text() == "1"
+    pushed = versioned.run("data", "push", "--run", run)
+    assert "warning: flights@" in pushed.stderr and "has no data_versioner.raw" in pushed.stderr
+    for action in ("checkout", "push"):
+        done = versioned.run("data", action, "--run", alone, check=False)
+        assert done.returncode and "has no data_versioner.raw" in done.stderr
+
+
+def test_each_dataset_of_a_run_has_a_place_of_its_own(place: Place) -> None:
+    """Where the ending of one would make it the name of another, the id tells them apart."""
+    place.write("stacks/local.yaml", STACK)
+    place.write(
+        "dags/named.py",
+        """
+        from pathlib import Path
+        from stackyard import DataVersioner, from_stack, pipeline, step
+
+        @step
+        def load(*, data: DataVersioner = from_stack()) -> int:
+            Path("a folder").mkdir()
+            files = {"x.csv": "flights", "y.csv": "flights.csv", "z.csv": "ds", "own.csv": "own"}
+            for file, name in files.items():
+                Path(file).write_text(name)
+                data.commit(Path(file), name)
+            Path("a folder/file").write_text("ds.csv")
+            data.commit(Path("a folder"), "ds.csv")
+            return 0
+
+        @pipeline
+        def named():
+            load()
+        """,
+    )
+    place.run("run", "named")
+    for words in ((), ("--overwrite",)):
+        rows = place.json("data", "checkout", "--run", "latest", *words)["versions"]
+        made = {row["name"]: Path(row["path"]) for row in rows}
+        short = {row["name"]: row["id"][:8] for row in rows}
+        assert {name: path.name for name, path in made.items()} == {
+            "flights": f"flights@{short['flights']}.csv",
+            "flights.csv": f"flights.csv@{short['flights.csv']}.csv",
+            "ds": f"ds@{short['ds']}.csv",
+            "ds.csv": f"ds.csv@{short['ds.csv']}",
+            "own": "own.csv",
+        }
+        files = [path / "file" if path.is_dir() else path for path in made.values()]
+        assert [file.read_text() for file in files] == list(made)
+
+
 def test_what_a_push_leaves_out_is_told(versioned: Place) -> None:
     """And the rest of the run's data is pushed."""
     versioned.run("run", "versioned")
@@ -181,6 +240,25 @@ def test_what_is_pushed_is_checked_out_elsewhere(versioned: Place, tmp_path: Pat
     }
     assert ids(other) == [version]
     assert "pushed" in other.run("data", "push", "flights").stdout
+
+
+def test_the_cure_names_the_component(versioned: Place) -> None:
+    """What is typed as it is told works."""
+    raw = ("--component", "data_versioner.raw")
+    versioned.write("stacks/local.yaml", STACK.replace("raw: {", "raw: {remote: ../raw, "))
+    versioned.run("run", "versioned")
+    (codes,) = ids(versioned, *raw)
+    cure = f"stackyard data pull codes@{codes} --component data_versioner.raw"
+    done = versioned.run(*cure.split()[1:], check=False)
+    push = cure.replace("pull", "push")
+    assert (done.returncode, push in done.stderr) == (1, True)
+    versioned.run(*push.split()[1:])
+    shutil.rmtree(versioned.root / ".stackyard/state/data_versioner.raw/.dvc/cache")
+    for words in (("verify",), ("push", "codes")):
+        done = versioned.run("data", *words, *raw, check=False)
+        assert (done.returncode, cure in done.stderr) == (1, True)
+    versioned.run(*cure.split()[1:])
+    versioned.run("data", "verify", *raw)
 
 
 def test_damage_is_told(versioned: Place) -> None:

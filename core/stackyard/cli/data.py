@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 from stackyard.cli import output
 from stackyard.cli.arguments import Once, add_component, add_json, add_stack, open_project_stack
-from stackyard.cli.data_versions import KIND, VERSION, Wanted, find, once, opened, whole_id
+from stackyard.cli.data_versions import (
+    KIND,
+    VERSION,
+    Wanted,
+    find,
+    has,
+    once,
+    opened,
+    places,
+    whole_id,
+)
+from stackyard.display import plural
 from stackyard.errors import NotFound, StackyardError, Unsupported, UsageError, suggest
 
 if TYPE_CHECKING:
@@ -48,7 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--to", action=Once, metavar="PATH",
         help="where, new or empty; with --run a folder in which each dataset goes by its name, "
-        "a single file with its ending (default: .stackyard/data/RUN)",
+        "a single file with its ending, NAME@ID where two would have one place "
+        "(default: .stackyard/data/RUN)",
     )  # fmt: skip
     one.add_argument(
         "--overwrite", action="store_true", help="let it take the place of what is there"
@@ -119,16 +131,16 @@ def _checkout(project: Project, stack: Stack, args: argparse.Namespace) -> int:
         raise UsageError(f"stackyard data checkout {args.dataset}: say where: --to PATH")
     folder = Path(args.to) if args.to else project.root / ".stackyard" / "data" / str(run_id)
     folder = folder.absolute()
-    made = []
+    suffixes = []
     for one in wanted:
-        several = sum(other.name == one.name for other in wanted) > 1
-        place = f"{one.name}@{one.id[:8]}" if several else one.name
         with opened(stack, one.component) as versioner:
-            suffix = _bring(versioner, one)
-            place += "" if place.endswith(suffix) else suffix
-            target = folder / place if run_id is not None else folder
-            if args.overwrite:
-                _check_no_code(project, target)
+            suffixes.append(_bring(versioner, one))
+    of_run = [folder / place for place in places(wanted, suffixes)]
+    made = []
+    for one, target in zip(wanted, [folder] if run_id is None else of_run, strict=True):
+        if args.overwrite:
+            _check_no_code(project, target)
+        with opened(stack, one.component) as versioner:
             _write(versioner, one, target, overwrite=args.overwrite)
         made.append({"name": one.name, "id": one.id, "path": str(target)})
     if args.json:
@@ -196,7 +208,8 @@ def _send(project: Project, stack: Stack, args: argparse.Namespace) -> int:
     lost = False
     for one, error in left:
         what = f"{one.name}@{one.id}: not {args.action}ed: {error}"
-        if isinstance(error, Unsupported) and (one.name, one.id) in there:
+        cannot = isinstance(error, Unsupported) or not has(stack, one.component)
+        if cannot and (one.name, one.id) in there:
             output.warn(what)  # another component's remote has it
         else:
             output.say(f"error: {what}")
@@ -224,12 +237,13 @@ def _verify(project: Project, stack: Stack, args: argparse.Namespace) -> int:
         rows = [{"name": name, "id": id_, "damaged": paths} for name, id_, paths in found]
         output.json_document({"ok": not wrong, "versions": rows})
         return 1 if wrong else 0
+    named = f" --component {args.component}" if args.component not in (None, KIND) else ""
     for name, id_, paths in wrong:
         for path in paths:
             output.show(f"{name}@{id_}: damaged or gone: {output.plain(path)}")
-        output.say(f"bring it back: stackyard data pull {name}@{id_}")
+        output.say(f"bring it back: stackyard data pull {name}@{id_}{named}")
     if not wrong:
-        output.say(f"{len(found)} version{'' if len(found) == 1 else 's'}: all files are sound")
+        output.say(f"{plural(len(found), 'version')}: all files are sound")
     return 1 if wrong else 0
 
 

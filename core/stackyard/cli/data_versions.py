@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ class Wanted:
 def opened(stack: Stack, component: str | None) -> closing[DataVersioner]:
     """The component, closed at the end of a ``with``."""
     return open_component(stack, KIND, component)
+
+
+def has(stack: Stack, component: str) -> bool:
+    """Whether the stack has a component, which a run of before may have had alone."""
+    return stack.has(KIND, component.partition(".")[2] or None)
 
 
 def find(
@@ -94,7 +100,7 @@ def whole_id(versioner: DataVersioner, name: str, given: str) -> str:
 def once(stack: Stack, wanted: Sequence[Wanted]) -> list[Wanted]:
     """Each version from one component: one that has it here, else one with a remote.
 
-    Where several do, from the unnamed one.
+    Where several do, from the unnamed one. One that the stack has no more comes last.
     """
     found: dict[tuple[str, str], list[Wanted]] = {}
     for one in sorted(wanted, key=lambda w: w.component != KIND):
@@ -102,7 +108,23 @@ def once(stack: Stack, wanted: Sequence[Wanted]) -> list[Wanted]:
     return [min(same, key=lambda one: _distance(stack, one)) for same in found.values()]
 
 
+def places(wanted: Sequence[Wanted], suffixes: Sequence[str]) -> list[str]:
+    """What each version goes by in a folder: its dataset's name, with the ending of a single file.
+
+    The id comes between where a dataset is there twice, or the ending makes two the same.
+    """
+    files = list(zip(wanted, suffixes, strict=True))
+    found = [one.name + ("" if one.name.endswith(suffix) else suffix) for one, suffix in files]
+    names, taken = Counter(one.name for one in wanted), Counter(found)
+    return [
+        f"{one.name}@{one.id[:8]}{suffix}" if names[one.name] > 1 or taken[place] > 1 else place
+        for (one, suffix), place in zip(files, found, strict=True)
+    ]
+
+
 def _distance(stack: Stack, one: Wanted) -> int:
+    if not has(stack, one.component):
+        return 3
     with opened(stack, one.component) as versioner:
         if any(version.id == one.id for version in versioner.list(one.name)):
             return 0
