@@ -53,3 +53,56 @@ def both(table: pd.DataFrame, values: dict[str, Any], broken: str = "") -> pd.Da
 def everything(broken: str = ""):
     both(frame(), nested(), broken)
 """
+
+# Every shape of a branch; `scale` and `strict` decide which way it goes.
+BRANCHES = """
+import os
+
+from stackyard import either, otherwise, pipeline, step, when
+
+
+@step
+def measure(scale: int, broken: str = "") -> int:
+    return scale * 2
+
+
+@step
+def large(value: int) -> bool:
+    return value > 10
+
+
+@step
+def cut(value: int, broken: str = "") -> int:
+    if broken and os.path.exists(broken):
+        raise ValueError("broken")
+    return value // 10
+
+
+@step
+def audit(value: int) -> str:
+    return f"audited {value}"
+
+
+@step
+def pad(value: int) -> int:
+    return value + 100
+
+
+@step
+def report(value: int, note: str = "") -> str:
+    return f"{value} {note}"
+
+
+@pipeline
+def branches(scale: int = 1, strict: bool = True, broken: str = ""):
+    value = measure(scale)
+    big = large(value)
+    with when(big):
+        small = cut(value, broken)
+        with when(strict):
+            audit(small)
+    with otherwise():
+        padded = pad(value)
+    told = report(either(small, padded, when=big), either("strict", "lax", when=strict))
+    audit.named("last").after(small, told)(value)
+"""

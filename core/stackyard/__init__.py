@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from stackyard.components.server import Server as Server
     from stackyard.components.tracker import Tracker as Tracker
     from stackyard.components.validator import Validator as Validator
+    from stackyard.conditions import either as either
+    from stackyard.conditions import otherwise as otherwise
+    from stackyard.conditions import when as when
     from stackyard.errors import StackyardError as StackyardError
     from stackyard.features import read_views as read_views
     from stackyard.graph import Graph as Graph
@@ -61,10 +64,12 @@ _HOMES = {
     "ViewDefinition": "stackyard.components.feature_view",
     "Tracker": "stackyard.components.tracker",
     "Validator": "stackyard.components.validator",
+    "either": "stackyard.conditions",
     "from_stack": "stackyard.pipeline",
     "hookimpl": "stackyard.hookspecs",
     "load_model": "stackyard.models",
     "load_run": "stackyard.past_run",
+    "otherwise": "stackyard.conditions",
     "package_model": "stackyard.models",
     "pipeline": "stackyard.pipeline",
     "read_suite": "stackyard.suites",
@@ -72,6 +77,7 @@ _HOMES = {
     "skew": "stackyard.skew",
     "step": "stackyard.pipeline",
     "validate": "stackyard.validation",
+    "when": "stackyard.conditions",
 }
 
 __all__ = [
@@ -94,10 +100,12 @@ __all__ = [
     "Tracker",
     "Validator",
     "ViewDefinition",
+    "either",
     "from_stack",
     "hookimpl",
     "load_model",
     "load_run",
+    "otherwise",
     "package_model",
     "pipeline",
     "read_suite",
@@ -105,6 +113,7 @@ __all__ = [
     "skew",
     "step",
     "validate",
+    "when",
 ]
 
 

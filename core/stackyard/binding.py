@@ -9,6 +9,7 @@ from stackyard.errors import ArtifactNotFound, StoreError, UsageError
 from stackyard.graph import Binding, FromParam, FromStep, ListOf, Step, leaves
 from stackyard.store.backend import artifact_key
 from stackyard.store.records import ArtifactRef, AttemptRecord
+from stackyard.truth import decided
 
 if TYPE_CHECKING:
     from stackyard.execute import Attempt
@@ -21,7 +22,7 @@ Upstream = Mapping[str, AttemptRecord]
 def bind(
     step: Step, params: Mapping[str, Any], upstream: Upstream
 ) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
-    """Return the artifacts and the plain values that ``step`` takes, by argument.
+    """Return the artifacts and the plain values that ``step``, decided, takes by argument.
 
     Raises:
         UsageError: a step that it reads from has no finished attempt.
@@ -77,7 +78,8 @@ def arguments_of(
         return params.decode_argument(function, name, attempt.values[name])
 
     declared = {param.name: param for param in runner.graph.params}
-    return {name: value(name, binding) for name, binding in step.inputs.items()}
+    inputs = decided(step, attempt.truths).inputs
+    return {name: value(name, binding) for name, binding in inputs.items()}
 
 
 def _lost(runner: Runner, name: str, binding: FromStep, ref: ArtifactRef) -> str:

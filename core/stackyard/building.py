@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import heapq
-import math
 from typing import TYPE_CHECKING, Any
 
 from stackyard import typecheck
 from stackyard.annotation import Type
-from stackyard.errors import PipelineError, suggest
-from stackyard.graph import Binding, FromStep, Json, ListOf, Step, Value, check_name, sources
+from stackyard.arguments import arrange, copy, is_json
+from stackyard.errors import PipelineError
+from stackyard.graph import (
+    Binding,
+    Condition,
+    Either,
+    FromStep,
+    Json,
+    ListOf,
+    Step,
+    Value,
+    check_name,
+    sources,
+)
 from stackyard.location import caller, here, place
 from stackyard.period import SCHEDULED
-from stackyard.signature import MISSING, Argument, Signature
+from stackyard.signature import Argument, Signature
 from stackyard.symbolic import Result, Symbolic
 
 if TYPE_CHECKING:
@@ -22,7 +33,9 @@ if TYPE_CHECKING:
 class Node:
     """One step call while the graph is built."""
 
-    __slots__ = ("after", "builder", "index", "inputs", "name", "signature", "step", "where")
+    __slots__ = (
+        "after", "builder", "index", "inputs", "name", "signature", "step", "when", "where",
+    )  # fmt: skip
 
     def __init__(self, builder: Builder, step: StepFunction[..., Any], name: str) -> None:
         self.builder = builder
@@ -33,6 +46,7 @@ class Node:
         self.signature: Signature = step.signature
         self.inputs: dict[str, Binding] = {}
         self.after: dict[str, None] = {}  # an ordered set
+        self.when = tuple(builder.branches)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -42,7 +56,7 @@ class Node:
     @property
     def upstream(self) -> set[str]:
         """Names of the nodes that must come first."""
-        return {s.step for b in self.inputs.values() for s in sources(b)} | set(self.after)
+        return {*self.freeze().upstream}
 
     def freeze(self) -> Step:
         """Return the node as data."""
@@ -56,6 +70,7 @@ class Node:
             after=tuple(self.after),
             options=self.step.options,
             doc=(self.step.function.__doc__ or "").strip().partition("\n")[0].strip(),
+            when=self.when,
         )
 
 
@@ -66,6 +81,8 @@ class Builder:
         self.pipeline = pipeline
         self.timezone = timezone
         self.nodes: dict[str, Node] = {}
+        self.branches: list[Condition] = []  # those of the `with when(...)` around, outermost first
+        self._left: tuple[Condition | None, int, int] = (None, 0, 0)
         self._used: dict[str, int] = {}  # how often an automatic name was wanted
 
     def call(self, step: StepFunction[..., Any], args: Any, kwargs: dict[str, Any]) -> Result:
@@ -76,13 +93,13 @@ class Builder:
         """
         step.check_reachable()
         node = Node(self, step, self._name(step))
-        given = _arrange(node, args, kwargs)
+        given = arrange(node, args, kwargs)
         for argument in node.signature.arguments:
             if argument.name in given:
                 value = given[argument.name]
                 node.inputs[argument.name] = self._bind(value, node, argument)
-            elif _is_json(argument.default):
-                node.inputs[argument.name] = Value(_copy(argument.default))
+            elif is_json(argument.default):
+                node.inputs[argument.name] = Value(copy(argument.default))
             elif argument.default is SCHEDULED:
                 raise PipelineError(
                     f"{here()}: step {node.name!r}, parameter {argument.name!r}: "
@@ -96,6 +113,21 @@ class Builder:
             return Result(node, ListOf(parts, node.signature.record), kind)
         return Result(node, FromStep(node.name), kind)
 
+    @property
+    def before(self) -> Condition | None:
+        """The condition of the ``when`` that ended directly before; None if there is none."""
+        condition, depth, number = self._left
+        return condition if (depth, number) == (len(self.branches), len(self.nodes)) else None
+
+    def branch(self, condition: Condition) -> None:
+        """From now on, steps depend on ``condition`` too."""
+        self.branches.append(condition)
+
+    def leave(self, condition: Condition | None) -> None:
+        """The innermost condition ends; ``condition`` is the one that an ``otherwise`` turns."""
+        self.branches.pop()
+        self._left = (condition, len(self.branches), len(self.nodes))
+
     def order(self, node: Node, others: tuple[object, ...]) -> None:
         """Let ``node`` wait for the steps behind ``others``.
 
@@ -107,7 +139,7 @@ class Builder:
                 raise PipelineError(
                     f"{here()}: step {node.name!r}: .after() takes results of steps, not {other!r}"
                 )
-            self._own(other, f"step {node.name!r}")
+            self.own(other, f"step {node.name!r}")
             node.after.update(dict.fromkeys(sources_of(other)))
 
     def ordered(self) -> tuple[Step, ...]:
@@ -160,7 +192,8 @@ class Builder:
         self._used[step.name] = number
         return check_name(f"{step.name}_{number}", f"{here()}: step name")
 
-    def _own(self, value: Symbolic, label: str) -> None:
+    def own(self, value: Symbolic, label: str) -> None:
+        """Raise PipelineError if ``value`` belongs to another pipeline, or to an earlier build."""
         if value._builder is not self:
             raise PipelineError(
                 f"{here()}: {label} is given {value!r} of another pipeline "
@@ -171,7 +204,8 @@ class Builder:
     def _bind(self, value: Any, node: Node, argument: Argument) -> Binding:
         label = f"step {node.name!r}"
         where = f"{here()}: {label}, parameter {argument.name!r}"
-        binding, kind = self._binding(value, argument.type, where)
+        binding, kind = self.binding(value, argument.type, where)
+        self.check_ways(binding, node.when, where)
         if kind is None:
             fits, shown = typecheck.value_fits(value, argument.type), repr(value)
             source = f"the value {shown if len(shown) < 60 else type(value).__name__}"
@@ -184,18 +218,36 @@ class Builder:
             )
         return binding
 
-    def _binding(self, value: Any, wanted: Type, where: str) -> tuple[Binding, Type | None]:
+    def check_ways(self, binding: Binding, when: tuple[Condition, ...], where: str) -> None:
+        """Refuse what a step may give only where ``when`` does not hold."""
+        if isinstance(binding, Either):
+            self.check_ways(binding.when, when, where)
+            self.check_ways(binding.then, (*when, Condition(binding.when, True)), where)
+            self.check_ways(binding.other, (*when, Condition(binding.when, False)), where)
+        elif isinstance(binding, ListOf):
+            for item in binding.items:
+                self.check_ways(item, when, where)
+        elif isinstance(binding, FromStep):
+            more = [str(c) for c in self.nodes[binding.step].when if c not in when]
+            if more:
+                raise PipelineError(
+                    f"{where} reads step {binding.step!r}, which runs only when "
+                    f"{' and '.join(more)}. Move the call under the same `with when(...)`, or join "
+                    "both ways: either(..., ..., when=...)"
+                )
+
+    def binding(self, value: Any, wanted: Type, where: str) -> tuple[Binding, Type | None]:
         """Return the binding of ``value`` and its type, None where the value itself is known."""
         if isinstance(value, Symbolic):
-            self._own(value, where.partition(": ")[2])
+            self.own(value, where.partition(": ")[2])
             if isinstance(value, Result) and not value._node.outputs:
                 raise PipelineError(
                     f"{where}: {value!r} is no value, as the step returns nothing. "
                     f"To wait for it use `.after(...)`"
                 )
             return value._binding, value._type
-        if _is_json(value):
-            return Value(_copy(value)), None
+        if is_json(value):
+            return Value(copy(value)), None
         if type(value) in (list, tuple, dict):
             return self._collection(value, wanted, where)
         raise PipelineError(
@@ -214,7 +266,7 @@ class Builder:
                 raise PipelineError(f"{where}: the key {bad!r} of a dict must be text")
             keys = tuple(value)
         parts = list(value.values() if isinstance(value, dict) else value)
-        inside = [self._binding(part, wanted, where) for part in parts]
+        inside = [self.binding(part, wanted, where) for part in parts]
         kinds = tuple(
             kind or typecheck.type_of(p) for (_, kind), p in zip(inside, parts, strict=True)
         )
@@ -235,55 +287,3 @@ def _origin(value: Any, binding: Binding) -> str:
         return f" from {value._label}"
     steps = dict.fromkeys(source.step for source in sources(binding))
     return f" from step {', '.join(map(repr, steps))}" if steps else ""
-
-
-def _arrange(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Match the call's arguments to parameters by position and keyword."""
-    signature = node.signature
-    label = f"step {node.name!r}"
-    names = [argument.name for argument in signature.arguments]
-    takes = f"It takes: {', '.join(names) or 'nothing'}"
-    if len(args) > len(signature.positional):
-        raise PipelineError(
-            f"{here()}: {label} is given {len(args)} arguments by position and takes "
-            f"{len(signature.positional)}. {takes}"
-        )
-    given = dict(zip(signature.positional, args, strict=False))
-    for name, value in kwargs.items():
-        if name in given:
-            raise PipelineError(f"{here()}: {label}: parameter {name!r} is given twice")
-        given[name] = value
-    for name in given:
-        if name in signature.injections:
-            raise PipelineError(
-                f"{here()}: {label}: parameter {name!r} is injected from the stack; leave it out"
-            )
-        if name not in names:
-            raise PipelineError(
-                f"{here()}: {label} has no parameter {name!r}. {takes}.{suggest(name, names)}"
-            )
-    missing = [a.name for a in signature.arguments if a.default is MISSING and a.name not in given]
-    if missing:
-        raise PipelineError(f"{here()}: {label}: missing {', '.join(map(repr, missing))}. {takes}")
-    return given
-
-
-def _is_json(value: Json) -> bool:
-    """Whether ``value`` is exactly what JSON gives back: a tuple or an enum is not."""
-    kind = type(value)
-    if value is None or kind in (bool, int, str):
-        return True
-    if kind is float:
-        return math.isfinite(value)
-    if kind is list:
-        return all(map(_is_json, value))
-    return kind is dict and all(type(key) is str and _is_json(v) for key, v in value.items())
-
-
-def _copy(value: Json) -> Json:
-    """The same plain data, which the pipeline cannot change any more."""
-    if isinstance(value, list):
-        return [_copy(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return value

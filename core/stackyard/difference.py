@@ -221,7 +221,7 @@ def _differs(old: RunRecord, new: RunRecord, package: str) -> bool:
 
 
 def _same(before: AttemptRecord | None, after: AttemptRecord | None) -> bool | None:
-    if before is None or after is None or "failed" in (before.status, after.status):
+    if before is None or after is None or not (before.finished and after.finished):
         return None
     digests = [{n: r.digest for n, r in a.outputs.items()} for a in (before, after)]
     return digests[0] == digests[1]

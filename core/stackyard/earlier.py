@@ -33,7 +33,7 @@ class Earlier:
             return None
         for attempts in self.lineage:
             done = attempts.get(step.name)
-            if done is None or done.status == "failed" or done.key != key:
+            if done is None or not done.finished or done.key != key:
                 continue
             if self._whole(step.name, done):
                 return done, f"finished in run {done.run_id}, which this one resumes"
@@ -82,7 +82,7 @@ class Earlier:
                 attempt = self._read(run_id).get(step)
             except StoreError:  # a damaged record: this only tells people why a step runs
                 continue
-            if attempt is not None and attempt.status != "failed":
+            if attempt is not None and attempt.finished:
                 return attempt
         return None
 

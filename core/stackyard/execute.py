@@ -55,6 +55,7 @@ class Attempt:
     key: str = ""
     key_parts: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
+    truths: Mapping[str, bool] = field(default_factory=dict)  # which way each ``either`` goes
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from stackyard.errors import PipelineError, suggest
+from stackyard.inputs import Binding as Binding
+from stackyard.inputs import Condition as Condition
+from stackyard.inputs import Either as Either
+from stackyard.inputs import FromParam as FromParam
+from stackyard.inputs import FromStep as FromStep
+from stackyard.inputs import Json as Json
+from stackyard.inputs import ListOf as ListOf
+from stackyard.inputs import Value as Value
+from stackyard.inputs import binding_from_json, binding_json, condition_from_json, condition_json
+from stackyard.inputs import leaves as leaves
+from stackyard.inputs import sources as sources
 from stackyard.surrogates import broken_texts
 
 # Names reach paths, commands and generated code, so they are held to this list.
@@ -23,79 +33,10 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 # "module:Name", as descriptors and stack files name code.
 TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
-Json: TypeAlias = Any  # None, bool, int, float, str, list or dict of these
 KINDS = (
     "orchestrator", "tracker", "registry", "data_versioner",
     "feature_store", "validator", "monitor", "server",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FromStep:
-    """An input that is an output of another step."""
-
-    step: str
-    output: str = "result"
-
-
-@dataclass(frozen=True)
-class FromParam:
-    """An input that is a parameter of the pipeline."""
-
-    param: str
-
-
-@dataclass(frozen=True)
-class Value:
-    """An input written literally in the pipeline: plain JSON data."""
-
-    value: Json
-
-
-@dataclass(frozen=True)
-class ListOf:
-    """An input collected from others: ``combine([a, b])``, or named outputs passed on whole.
-
-    ``type`` is ``list``, ``tuple``, ``dict`` (of ``keys`` in the order of ``items``) or the
-    ``module:Class`` of a NamedTuple.
-    """
-
-    items: tuple[Binding, ...]
-    type: str = "list"
-    keys: tuple[str, ...] = ()
-
-    def build(self, values: Sequence[Any]) -> Any:
-        """Return the collection of ``values``, which are those of ``items`` in order."""
-        if self.type == "list":
-            return list(values)
-        if self.type == "tuple":
-            return tuple(values)
-        if self.type == "dict":
-            return dict(zip(self.keys, values, strict=True))
-        from importlib import import_module
-
-        module, _, qualified_name = self.type.partition(":")
-        found = attrgetter(qualified_name)(import_module(module))
-        if not (isinstance(found, type) and issubclass(found, tuple) and hasattr(found, "_fields")):
-            raise PipelineError(f"{self.type} is no NamedTuple; a graph names nothing else to call")
-        return found(*values)
-
-
-Binding: TypeAlias = "FromStep | FromParam | Value | ListOf"
-
-
-def sources(binding: Binding) -> Iterator[FromStep]:
-    """Yield the outputs of other steps that ``binding`` reads, also inside collections."""
-    return (leaf for _, leaf in leaves("", binding) if isinstance(leaf, FromStep))
-
-
-def leaves(name: str, binding: Binding) -> Iterator[tuple[str, FromStep | FromParam | Value]]:
-    """Yield every single input of ``binding``; item i of a collection ``x`` is called ``x.i``."""
-    if isinstance(binding, ListOf):
-        for i, item in enumerate(binding.items):
-            yield from leaves(f"{name}.{i}", item)
-    else:
-        yield name, binding
 
 
 @dataclass(frozen=True)
@@ -139,12 +80,18 @@ class Step:
     after: tuple[str, ...] = ()
     options: StepOptions = StepOptions()
     doc: str = ""
+    when: tuple[Condition, ...] = ()  # all must hold, or the step is skipped; the outermost first
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the steps whose outputs it takes or depends on, in order of first mention."""
+        bindings = [*self.inputs.values(), *(condition.of for condition in self.when)]
+        return tuple(dict.fromkeys(source.step for b in bindings for source in sources(b)))
 
     @property
     def upstream(self) -> tuple[str, ...]:
-        """Names of the steps that must succeed first, in order of first mention."""
-        data = [source.step for b in self.inputs.values() for source in sources(b)]
-        return tuple(dict.fromkeys([*data, *self.after]))
+        """Names of the steps that must end first: succeed, or be skipped by a condition."""
+        return tuple(dict.fromkeys([*self.reads, *self.after]))
 
 
 @dataclass(frozen=True)
@@ -263,46 +210,30 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
-def _binding_json(binding: Binding) -> dict[str, Json]:
-    if isinstance(binding, FromStep):
-        return {"from": "step", "step": binding.step, "output": binding.output}
-    if isinstance(binding, FromParam):
-        return {"from": "param", "param": binding.param}
-    if isinstance(binding, ListOf):
-        items = [_binding_json(item) for item in binding.items]
-        return {"from": "list", "items": items, "type": binding.type, "keys": list(binding.keys)}
-    return {"from": "value", "value": binding.value}
-
-
 def _step_json(step: Step) -> dict[str, Json]:
-    return {
+    data = {
         **vars(step),
         "kind": "step",  # other kinds of node join the language later
-        "inputs": {name: _binding_json(binding) for name, binding in step.inputs.items()},
+        "inputs": {name: binding_json(binding) for name, binding in step.inputs.items()},
         "injections": {name: vars(injection) for name, injection in step.injections.items()},
         "options": vars(step.options),
     }
+    del data["when"]  # only where there are conditions: others keep their digest
+    if step.when:
+        data["when"] = [condition_json(c) for c in step.when]
+    return data
 
 
 def _step_from_json(data: Mapping[str, Json]) -> Step:
-    sources: dict[str, Any] = {"step": FromStep, "param": FromParam, "value": Value}
-
-    def binding(item: Mapping[str, Json]) -> Binding:
-        if item["from"] == "list":
-            items = tuple(binding(i) for i in item["items"])
-            return ListOf(items, item["type"], tuple(item["keys"]))
-        rest = {k: v for k, v in item.items() if k != "from"}
-        made: Binding = sources[item["from"]](**rest)
-        return made
-
     return Step(
         name=data["name"],
         target=data["target"],
-        inputs={n: binding(b) for n, b in data["inputs"].items()},
+        inputs={n: binding_from_json(b) for n, b in data["inputs"].items()},
         injections={n: Injection(**i) for n, i in data["injections"].items()},
         outputs=tuple(data["outputs"]),
         output_types=tuple(data["output_types"]),
         after=tuple(data["after"]),
         options=StepOptions(**data["options"]),
         doc=data["doc"],
+        when=tuple(condition_from_json(c) for c in data.get("when", ())),
     )

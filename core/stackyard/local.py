@@ -153,6 +153,10 @@ class _Execution:
         """The attempt to make, None where the step was answered from an earlier one."""
         step = self.runner.graph.step(name)
         first = name not in self.tries
+        skipped = self.runner.left_out(step, self.done) if first else None
+        if skipped is not None:
+            self._ended(skipped)
+            return None
         attempt = self.runner.prepare(step, self.done)
         self.tries[name] = self.tries.get(name, 0) + 1
         if first:

@@ -31,6 +31,7 @@ from stackyard.store.records import (
     RunRecord,
     host_name,
 )
+from stackyard.truth import Truths, decided, unmet
 
 if TYPE_CHECKING:
     from stackyard.components.orchestrator import RunRequest, StepEvent
@@ -130,6 +131,8 @@ class Runner:
         """
         from stackyard.execute import Attempt
 
+        truths = self._truths(upstream)
+        step = decided(step, truths)
         inputs, values = bind(step, self.record.params, upstream)
         components = {
             name: self.stack.fingerprint(i.kind, i.instance) for name, i in step.injections.items()
@@ -146,7 +149,32 @@ class Runner:
             version=options.version,
             fingerprint=user_fingerprint(options.fingerprint),
         )
-        return Attempt(step.name, self._next_number(step.name), inputs, values, key, parts)
+        number = self._next_number(step.name)
+        return Attempt(step.name, number, inputs, values, key, parts, truths=truths.found)
+
+    def left_out(self, step: Step, upstream: Upstream) -> AttemptRecord | None:
+        """Return a ``skipped`` record, written, where a condition of ``step`` does not hold."""
+        if not step.when:
+            return None
+        why = unmet(step, self._truths(upstream))
+        if why is None:
+            return None
+        record = AttemptRecord(
+            run_id=self.run_id,
+            step=step.name,
+            attempt=self._next_number(step.name),
+            status="skipped",
+            started=time.time(),
+            seconds=0.0,
+            key="",
+            why=why,
+            host=host_name(),
+            pid=os.getpid(),
+        )
+        return self.write(record)
+
+    def _truths(self, upstream: Upstream) -> Truths:
+        return Truths(self.record.params, upstream, self.store.artifacts.load)
 
     def lookup(self, attempt: Attempt) -> AttemptRecord | None:
         """Return a ``cached`` record, written, where an earlier result is still true."""

@@ -21,7 +21,7 @@ Output: the last line of standard output is the reference, JSON of at most 1 kB;
 the step prints goes to standard error.
 
 Exit codes: 0 done, 1 the step failed and may be tried again, 2 the request or the configuration is
-wrong or no other try can mend the step, 99 (reserved) skip this step and what follows.
+wrong, 99 a condition does not hold: the step is skipped, and with it what depends on it.
 
 ``python -m stackyard.step --finish`` closes the run's record and projects it to the trackers.
 """
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from stackyard.runner import Runner
 
 REFERENCE_LIMIT = 1024
+SKIP = 99  # Airflow's BashOperator skips a task that ends so
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,7 +71,12 @@ def _run(name: str) -> int:
 
     runner = _runner()
     step = runner.graph.step(name)
-    attempt = runner.prepare(step, _upstream(runner))
+    upstream = _upstream(runner)
+    skipped = runner.left_out(step, upstream)
+    if skipped is not None:
+        print(f"{name}: skipped ({skipped.why})", file=sys.stderr)
+        return SKIP
+    attempt = runner.prepare(step, upstream)
     number = _try_number()
     attempt = replace(attempt, number=max(number, attempt.number))
     record = runner.lookup(attempt) if number == 1 else None
@@ -114,6 +120,8 @@ def _upstream(runner: Runner) -> dict[str, AttemptRecord]:
     """The records of the attempts that the orchestrator's references name."""
     upstream = {}
     for name, reference in _json("STACKYARD_INPUTS").items():
+        if reference is None and runner.graph.step(name).when:  # it was skipped
+            continue
         parts = {"run", "step", "attempt", "outputs"}
         if not isinstance(reference, Mapping) or not parts <= set(reference):
             raise UsageError(
@@ -138,6 +146,11 @@ def _finish() -> int:
     runner = _runner()
     latest = runner.store.records.latest(runner.run_id)
     wanted = [runner.record.only] if runner.record.only else [s.name for s in runner.graph.steps]
+    for name in wanted:  # also those that their orchestrator skipped without asking
+        known = latest.get(name)
+        if known is None or known.finished:
+            skipped = runner.left_out(runner.graph.step(name), latest)
+            latest |= {name: skipped} if skipped is not None else {}
     broken = [n for n in wanted if n in latest and latest[n].status == "failed"]
     missing = [n for n in wanted if n not in latest]
     status: EndStatus = "failed" if broken or missing else "succeeded"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # The pipeline whose function runs now: inside of it, calling a step adds a node.
 current: ContextVar[Builder | None] = ContextVar("stackyard_builder", default=None)
 
-_DECIDE = "Decide inside a step"
+_DECIDE = "Decide inside a step, or branch: `with when(...):`"
 _COMPARE = "Compare inside a step"
 _LOOP = "Loop inside a step"
 _COMPUTE = "Compute it inside a step"

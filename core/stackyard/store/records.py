@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
-AttemptStatus: TypeAlias = Literal["succeeded", "cached", "failed"]
+AttemptStatus: TypeAlias = Literal["succeeded", "cached", "failed", "skipped"]
 EndStatus: TypeAlias = Literal["succeeded", "failed", "cancelled"]
 
 
@@ -93,7 +93,8 @@ class AttemptRecord:
 
     ``inputs`` maps parameters to artifacts, ``values`` the other parameters to plain JSON.
     ``key_parts`` are the named digests that make up ``key``; two of them explain a cache miss.
-    ``journal`` holds what the step logged, as tagged plain data.
+    ``journal`` holds what the step logged, as tagged plain data. A step that a condition left out
+    has one attempt, ``skipped``, whose ``why`` names the condition.
     """
 
     run_id: str
@@ -122,6 +123,11 @@ class AttemptRecord:
     pid: int = 0
     jobs: Mapping[str, Any] = field(default_factory=dict)  # handles of long jobs
     format: int = 1
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has outputs for others to read."""
+        return self.status in ("succeeded", "cached")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from stackyard.project import Project, find_project
 from stackyard.run import Run, start
 from stackyard.store.store import open_store
 from tests.e2e.background import lives, until
-from tests.pipelines import EVERYTHING
+from tests.pipelines import BRANCHES, EVERYTHING
 
 PIPELINES = '''
 from __future__ import annotations
@@ -139,6 +139,24 @@ def test_frames_and_nested_values_have_the_digests_they_have_in_process(project:
     there = start(project, "everything", "dev", cache=False)
     assert set(_statuses(there).values()) == {"succeeded"}
     assert _outputs(local) == _outputs(there)
+
+
+@pytest.mark.parametrize("params", [{"scale": 9, "strict": False}, {"scale": 1}])
+def test_branches_go_the_way_they_go_in_process(
+    project: Project, params: dict[str, object]
+) -> None:
+    (project.root / "dags" / "branches.py").write_text(BRANCHES)
+    events: list[StepEvent] = []
+    there = start(project, "branches", "dev", params, cache=False, watch=events.append)
+    assert there.status == "succeeded"
+    local = start(project, "branches", "local", params, cache=False)
+    assert _statuses(there) == _statuses(local)
+    assert _outputs(there) == _outputs(local)
+    reasons = [
+        {s.name: s.why for s in r.summary.steps if s.status == "skipped"} for r in (there, local)
+    ]
+    assert reasons[0] == reasons[1]
+    assert {e.step for e in events if e.status == "skipped"} == set(reasons[0])
 
 
 def test_a_failure_is_shown_and_resumed_on_another_orchestrator(project: Project) -> None:

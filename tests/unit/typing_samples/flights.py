@@ -13,9 +13,12 @@ from stackyard import (
     Registry,
     Resource,
     Tracker,
+    either,
     from_stack,
+    otherwise,
     pipeline,
     step,
+    when,
 )
 
 if TYPE_CHECKING:
@@ -82,6 +85,13 @@ def flight_delays(period: Period = Period.scheduled(), depth: int = 6) -> None:
     assert_type(good, bool)
     version = register.after(good)(model, "flight_delays")
     assert_type(version, ModelVersion)
+    with when(good):
+        name = either("flight_delays", None, when=good)
+        assert_type(name, str | None)
+        one = register.named("one")(model, "flight_delays")
+    with otherwise():
+        other = better(model, parts.train)
+    assert_type(either(one, other, when=good), ModelVersion | bool)
 
 
 assert_type(flight_delays, Pipeline)

@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from stackyard.errors import PipelineError
-from stackyard.graph import Graph, Param, Step, check_name, sources
+from stackyard.graph import Graph, Param, Step, check_name
 from stackyard_airflow import literals, timing
 from stackyard_airflow.options import Options
 
@@ -43,6 +43,7 @@ class Task:
     env: str
     settings: Sequence[tuple[str, str]]
     advice: str
+    condition: str
 
 
 def compile_graph(graph: Graph, options: Options, stack: str) -> dict[str, str]:
@@ -53,7 +54,7 @@ def compile_graph(graph: Graph, options: Options, stack: str) -> dict[str, str]:
     """
     _check(graph, stack)
     variables = _variables(graph)
-    tasks = [_task(step, options, variables) for step in graph.steps]
+    tasks = [_task(step, graph, options, variables) for step in graph.steps]
     digest = graph.digest()
     doc = (options.doc or graph.doc).strip()
     facts = f"Pipeline `{graph.name}` for stack `{stack}`, compiled from graph\n`{digest}`.\n"
@@ -202,9 +203,11 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _task(step: Step, options: Options, variables: Mapping[str, str]) -> Task:
+def _task(step: Step, graph: Graph, options: Options, variables: Mapping[str, str]) -> Task:
     said = step.options
     settings: list[tuple[str, str]] = []
+    if any({*graph.step(up).when} - {*step.when} for up in step.upstream):
+        settings.append(("trigger_rule", '"none_failed"'))  # what it joins may be skipped
     if said.retries:
         settings += [("retries", repr(said.retries)), ("retry_delay", _seconds(said.retry_delay))]
     if said.timeout is not None:
@@ -214,7 +217,6 @@ def _task(step: Step, options: Options, variables: Mapping[str, str]) -> Task:
     ):  # fmt: skip
         if step.name in by_step:
             settings.append((key, literals.literal(by_step[step.name])))
-    reads = dict.fromkeys(s.step for b in step.inputs.values() for s in sources(b))
     advice = [
         f"{literals.comment(str(k))}={literals.literal(v, used=-literals.WIDTH)}"
         for k, v in sorted(step.options.resources.items())
@@ -224,9 +226,10 @@ def _task(step: Step, options: Options, variables: Mapping[str, str]) -> Task:
         name=step.name,
         variable=variables[step.name],
         doc=_summary(step.doc),
-        env=_step_env(list(reads)),
+        env=_step_env(list(step.reads)),
         settings=settings,
         advice=" ".join(", ".join(advice).split()),
+        condition=" and ".join(map(str, step.when)),
     )
 
 
