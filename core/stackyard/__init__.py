@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stackyard.conditions import when as when
     from stackyard.errors import StackyardError as StackyardError
     from stackyard.features import read_views as read_views
+    from stackyard.gate import gate as gate
     from stackyard.graph import Graph as Graph
     from stackyard.hookspecs import hookimpl as hookimpl
     from stackyard.models import load_model as load_model
@@ -66,6 +67,7 @@ _HOMES = {
     "Validator": "stackyard.components.validator",
     "either": "stackyard.conditions",
     "from_stack": "stackyard.pipeline",
+    "gate": "stackyard.gate",
     "hookimpl": "stackyard.hookspecs",
     "load_model": "stackyard.models",
     "load_run": "stackyard.past_run",
@@ -102,6 +104,7 @@ __all__ = [
     "ViewDefinition",
     "either",
     "from_stack",
+    "gate",
     "hookimpl",
     "load_model",
     "load_run",

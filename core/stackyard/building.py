@@ -14,7 +14,6 @@ from stackyard.graph import (
     Condition,
     Either,
     FromStep,
-    Json,
     ListOf,
     Step,
     Value,

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from stackyard import typecheck
-from stackyard.annotation import UNKNOWN, Type, of_class, union
+from stackyard.annotation import UNKNOWN, of_class, union
 from stackyard.errors import PipelineError
 from stackyard.graph import Condition, Either, FromParam, FromStep
 from stackyard.location import here
@@ -21,7 +21,7 @@ U = TypeVar("U")
 _BOOL = of_class(bool)
 
 
-class when:  # noqa: N801  (a word of the language, used as `with when(...):`)
+class when:
     """Run the steps inside only where ``condition`` is true; else they are skipped.
 
     ``condition`` is what a step gives, or a parameter of the pipeline: a ``bool``. What a step
@@ -52,7 +52,7 @@ class when:  # noqa: N801  (a word of the language, used as `with when(...):`)
         self._builder.leave(self._condition)
 
 
-class otherwise:  # noqa: N801
+class otherwise:
     """Run the steps inside only where the condition of the ``when`` before is false.
 
     Raises:
@@ -92,11 +92,12 @@ def either(then: T, other: U, *, when: bool) -> T | U:
     builder = _builder("either()")
     decider = _decider(builder, when, "either()")
     where = f"{here()}: either()"
-    ways = [builder.binding(way, UNKNOWN, where) for way in (then, other)]
-    kinds = [kind or typecheck.type_of(way) for (_, kind), way in zip(ways, (then, other))]
-    binding = Either(decider, ways[0][0], ways[1][0])
+    first, kind = builder.binding(then, UNKNOWN, where)
+    second, other_kind = builder.binding(other, UNKNOWN, where)
+    kinds = (kind or typecheck.type_of(then), other_kind or typecheck.type_of(other))
+    binding = Either(decider, first, second)
     label = f"either() of {_label(then)} and {_label(other)}"
-    return cast("T | U", Symbolic(builder, binding, union(tuple(kinds)), label))
+    return cast("T | U", Symbolic(builder, binding, union(kinds), label))
 
 
 def _builder(word: str) -> Builder:

@@ -96,6 +96,10 @@ class ValidationFailed(StepFailed):
     """The data of a step are not as a suite expects of them."""
 
 
+class GateRefused(StepFailed):
+    """A gate does not answer any more: the uses of its test set are spent."""
+
+
 class StepTimeout(RunError):
     """A step ran longer than its timeout and was stopped."""
 

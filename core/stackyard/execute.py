@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stackyard.pipeline import StepFunction
     from stackyard.runner import Runner
     from stackyard.signature import Signature
+    from stackyard.store.store import Store
 
 
 _OF_DATA = Unstorable | ArtifactNotFound | DigestMismatch  # the step's own failure, not the store's
@@ -66,6 +67,10 @@ class Current:
     step: str
     keep: Callable[[Path], str]
     fetch: Callable[[str], Path]
+    note: Callable[[Any], None]  # writes a frozen value into the attempt's record
+    key: str  # of the attempt: equal where nothing that it depends on differs
+    inputs: Mapping[str, ArtifactRef]
+    store: Store
 
 
 _current: contextvars.ContextVar[Current | None] = contextvars.ContextVar("step", default=None)
@@ -127,7 +132,18 @@ def execute(runner: Runner, attempt: Attempt, *, through: bool = False) -> Attem
     journal = StepJournal(keep, "")
     started, cpu = time.time(), _cpu_seconds()
     clock = time.perf_counter()
-    token = _current.set(Current(runner.run_id, step.name, keep, artifacts.fetch))
+    token = _current.set(
+        Current(
+            runner.run_id,
+            step.name,
+            keep,
+            artifacts.fetch,
+            journal.add,
+            attempt.key,
+            attempt.inputs,
+            runner.store,
+        )
+    )
     outputs: dict[str, ArtifactRef] = {}
     error = trace = whole = None
     wrong: BaseException | None = None

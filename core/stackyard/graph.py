@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
 
 from stackyard.errors import PipelineError, suggest
 from stackyard.inputs import Binding as Binding

@@ -73,9 +73,8 @@ def test_steps_carry_the_conditions_around_them_outermost_first() -> None:
             text(1)
             with when(verdict.passed):
                 text.named("inner")(1)
-            with otherwise():
-                with when(flag):
-                    text.named("deep")(1)
+            with otherwise(), when(flag):
+                text.named("deep")(1)
             text.named("after")(1)
         with otherwise():
             text.named("other")(1)
@@ -255,9 +254,8 @@ def test_otherwise_stands_directly_behind_a_when() -> None:
     def deeper(flag: bool = True) -> None:
         with when(good(1)):
             text(1)
-        with when(flag):
-            with otherwise():
-                text(1)
+        with when(flag), otherwise():
+            text(1)
 
     for function in (alone, a_step_between, twice, deeper):
         assert "otherwise() stands directly behind a `with when(...)`" in refused(function)

@@ -114,7 +114,8 @@ class Follower:
             self.errors[task.task_id] = f": {last}" if last else ""
             yield StepEvent(task.task_id, status, number, task.seconds, last, tuple(log))
         elif status == "skipped":
-            text = "a step before it failed" if task.state == "upstream_failed" else "by a condition"
+            failed = task.state == "upstream_failed"
+            text = "a step before it failed" if failed else "by a condition"
             yield StepEvent(task.task_id, status, number, text=text)
         else:
             yield StepEvent(task.task_id, status, number)

@@ -1,0 +1,1 @@
+"""Whether a challenger may take a champion's place: conditions, metrics and their uncertainty."""

@@ -1,0 +1,162 @@
+"""What a gate decides: pass, fail, or that more labels are needed to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from stackyard.errors import InvalidInput
+from stackyard.gating import intervals
+from stackyard.gating.condition import CHAMPION, Condition
+from stackyard.gating.intervals import Interval
+from stackyard.gating.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stackyard.gating.metrics import Vector, Weights
+
+Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
+LEAST = 30  # rows without which nothing is said of a slice
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The truth of each row, and what the models say of it; ``champion`` is None where none is."""
+
+    truth: Vector
+    challenger: Vector
+    champion: Vector | None
+
+    def of(self, places: Any) -> Answers:
+        """Those of some of the rows."""
+        champion = None if self.champion is None else self.champion[places]
+        return Answers(self.truth[places], self.challenger[places], champion)
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """How the challenger does on the rows whose ``column`` has ``value``.
+
+    ``verdict``: ``worse`` where it is shown to be worse and seems so by more than the margin,
+    ``unclear`` where only the latter, ``too few`` below 30 rows, else ``ok``.
+    """
+
+    column: str
+    value: str
+    rows: int
+    verdict: Literal["ok", "unclear", "worse", "too few"]
+    estimate: float | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a condition: ``low`` and ``high`` bound the left side of it."""
+
+    outcome: Outcome
+    reason: str
+    found: Interval
+    needed: int = 0  # labels more, where the outcome is inconclusive
+
+
+def decide(condition: Condition, answers: Answers, reliability: float) -> Decision:
+    """Hold the condition against the bounds between which its left side lies.
+
+    It passes where the lower bound is above the condition's, and fails where the upper one is not.
+    In between it fails where the left side is known within the tolerance: then it is not shown to
+    be larger (ease.ml/ci's mode free of false positives); else more labels could still tell.
+
+    Raises:
+        InvalidInput: the rows cannot tell the metric, e.g. all are of one class.
+    """
+    found = interval(condition, answers, reliability)
+    rows = len(answers.truth)
+    if found.low > condition.bound:
+        return Decision("pass", "", found)
+    if found.high <= condition.bound:
+        return Decision("fail", "", found)
+    if found.half <= condition.tolerance:
+        return Decision("fail", f"known to +/- {found.half:.2g}, and not shown", found)
+    more = max(1, intervals.rows_needed(found, rows, condition.tolerance) - rows)
+    return Decision("inconclusive", f"needs about {more:,} more labels", found, more)
+
+
+def slices(
+    condition: Condition,
+    answers: Answers,
+    frame: pd.DataFrame,
+    columns: list[str],
+    margin: float,
+    reliability: float,
+) -> Iterator[SliceReport]:
+    """Hold challenger and champion against each other on the rows of each value.
+
+    The reliability is that of all slices together (Bonferroni).
+    """
+    parts = [
+        (column, str(value), places)
+        for column in columns
+        for value, places in frame.groupby(column, observed=True).indices.items()
+    ]
+    each = 1 - (1 - reliability) / max(1, len(parts))
+    for column, value, places in parts:
+        mine = answers.of(places)
+        if len(places) < LEAST or not _both_classes(condition, mine):
+            yield SliceReport(column, value, len(places), "too few")
+            continue
+        found = interval(condition, mine, each)
+        seems = found.estimate < -margin
+        verdict: Any = "worse" if seems and found.high < 0 else "unclear" if seems else "ok"
+        yield SliceReport(column, value, len(places), verdict, found.estimate)
+
+
+def interval(condition: Condition, answers: Answers, reliability: float) -> Interval:
+    """Where the left side of the condition lies, from its rows: exact for accuracies alone.
+
+    Raises:
+        InvalidInput: all rows are of one class, or there are none.
+    """
+    if not len(answers.truth):
+        raise InvalidInput("the test set has no rows")
+    if not _both_classes(condition, answers):
+        raise InvalidInput("all rows of the test set are of one class, so nothing can be compared")
+    if dict(condition.terms) == {"accuracy": 1.0, f"accuracy{CHAMPION}": -1.0}:
+        right = [(given >= 0.5) == (answers.truth >= 0.5) for given in _both(answers)]
+        better, worse = right[0] & ~right[1], right[1] & ~right[0]
+        return intervals.exact(int(better.sum()), int(worse.sum()), len(right[0]), reliability)
+
+    def measure(weights: Weights) -> Vector:
+        return sum(  # type: ignore[return-value]
+            factor * figure(name, answers, weights) for name, factor in condition.terms.items()
+        )
+
+    return intervals.bootstrap(measure, len(answers.truth), reliability)
+
+
+def figure(name: str, answers: Answers, weights: Weights) -> Vector:
+    """A metric of one of the models, for each row of weights."""
+    given = _both(answers)[1] if name.endswith(CHAMPION) else answers.challenger
+    return METRICS[name.removesuffix(CHAMPION)](answers.truth, given, weights)
+
+
+def figures(condition: Condition, answers: Answers) -> Mapping[str, float]:
+    """The metrics of the condition, of both models where there is a champion."""
+    import numpy as np
+
+    once = np.ones((1, len(answers.truth)))
+    suffixes = ("",) if answers.champion is None else ("", CHAMPION)
+    names = [metric + suffix for metric in condition.metrics for suffix in suffixes]
+    return {name: float(figure(name, answers, once)[0]) for name in names}
+
+
+def _both(answers: Answers) -> tuple[Vector, Vector]:
+    assert answers.champion is not None  # the gate asks no question about one that is not there
+    return answers.challenger, answers.champion
+
+
+def _both_classes(condition: Condition, answers: Answers) -> bool:
+    if "auc" not in condition.metrics:
+        return True
+    positive = answers.truth >= 0.5
+    return bool(positive.any() and not positive.all())
