@@ -10,6 +10,7 @@ from stackyard.components.data_versioner import DataVersion
 from stackyard.components.feature_store import FeaturesUsed
 from stackyard.components.validator import Check, ValidationReport
 from stackyard.display import plural, size
+from stackyard.gating.report import GateReport
 
 if TYPE_CHECKING:
     from stackyard.store.records import AttemptRecord
@@ -20,9 +21,10 @@ class Evidence:
     """One thing that a step's result rests on.
 
     Attributes:
-        kind: ``data``, ``features`` or ``validation``.
-        name: of the dataset, feature view or suite.
-        value: the data version, the digest of the view's definition, or ``passed`` or ``failed``.
+        kind: ``data``, ``features``, ``validation`` or ``gate``.
+        name: of the dataset, feature view, suite, or the gate's step.
+        value: the data version, the digest of the view's definition, ``passed`` or ``failed``, or
+            what the gate decided.
         text: more, for people.
         step: the step that had it.
         component: the component that gave it, e.g. ``data_versioner``.
@@ -62,7 +64,8 @@ def _of(attempt: AttemptRecord) -> Iterator[Evidence]:
             continue
         value = _read(row, kind[0])
         for what, name, said, text in kind[1](value) if value is not None else ():
-            yield Evidence(what, name, said, text, attempt.step, str(row.get("component", "")))
+            component = str(row.get("component", ""))
+            yield Evidence(what, name or attempt.step, said, text, attempt.step, component)
 
 
 def _read(row: Mapping[str, Any], cls: type[Any]) -> Any:
@@ -105,6 +108,13 @@ def _validation(report: ValidationReport) -> Iterator[tuple[str, str, str, str]]
     yield "validation", report.suite, "passed" if report.passed else "failed", text
 
 
+def _gate(report: GateReport) -> Iterator[tuple[str, str, str, str]]:
+    text = report.condition
+    if report.estimate is not None and report.low is not None and report.high is not None:
+        text += f": {report.estimate:.3g} ({report.low:.3g} to {report.high:.3g})"
+    yield "gate", "", report.outcome, f"{text}; {report.reason}" if report.reason else text
+
+
 def _named(check: Check) -> str:
     of = f"{check.expectation}({check.column})" if check.column else check.expectation
     return of if check.severity == "critical" else f"{of} ({check.severity})"
@@ -114,4 +124,5 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], Iterator[tuple[str, str, str,
     "DataVersion": (DataVersion, _data),
     "FeaturesUsed": (FeaturesUsed, _features),
     "ValidationReport": (ValidationReport, _validation),
+    "GateReport": (GateReport, _gate),
 }
