@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from stackyard.pipeline import from_stack as from_stack
     from stackyard.pipeline import pipeline as pipeline
     from stackyard.pipeline import step as step
+    from stackyard.promotion import champion as champion
+    from stackyard.promotion import promote as promote
     from stackyard.signature import Resource as Resource
     from stackyard.skew import SkewReport as SkewReport
     from stackyard.skew import skew as skew
@@ -65,6 +67,7 @@ _HOMES = {
     "ViewDefinition": "stackyard.components.feature_view",
     "Tracker": "stackyard.components.tracker",
     "Validator": "stackyard.components.validator",
+    "champion": "stackyard.promotion",
     "either": "stackyard.conditions",
     "from_stack": "stackyard.pipeline",
     "gate": "stackyard.gate",
@@ -74,6 +77,7 @@ _HOMES = {
     "otherwise": "stackyard.conditions",
     "package_model": "stackyard.models",
     "pipeline": "stackyard.pipeline",
+    "promote": "stackyard.promotion",
     "read_suite": "stackyard.suites",
     "read_views": "stackyard.features",
     "skew": "stackyard.skew",
@@ -102,6 +106,7 @@ __all__ = [
     "Tracker",
     "Validator",
     "ViewDefinition",
+    "champion",
     "either",
     "from_stack",
     "gate",
@@ -111,6 +116,7 @@ __all__ = [
     "otherwise",
     "package_model",
     "pipeline",
+    "promote",
     "read_suite",
     "read_views",
     "skew",

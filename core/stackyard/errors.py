@@ -12,7 +12,9 @@
     │   ├── Unstorable             no format can hold a step's result
     │   └── DigestMismatch         what was read is not what was written
     ├── RunError                   the run was made and did not succeed    (exit code 1)
-    │   ├── StepFailed             no other try can mend it
+    │   ├── StepFailed
+    │   │   ├── GateRefused        the uses of a test set are spent
+    │   │   ├── PromotionRefused   a registry did not give a version an alias
     │   │   └── ValidationFailed   the data are not as a suite expects
     │   ├── StepTimeout
     │   └── RunCancelled
@@ -98,6 +100,10 @@ class ValidationFailed(StepFailed):
 
 class GateRefused(StepFailed):
     """A gate does not answer any more: the uses of its test set are spent."""
+
+
+class PromotionRefused(StepFailed):
+    """A registry that was asked for an alias refused it; the message has the reason."""
 
 
 class StepTimeout(RunError):

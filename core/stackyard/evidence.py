@@ -10,7 +10,7 @@ from stackyard.components.data_versioner import DataVersion
 from stackyard.components.feature_store import FeaturesUsed
 from stackyard.components.validator import Check, ValidationReport
 from stackyard.display import plural, size
-from stackyard.gating.report import GateReport
+from stackyard.gating.report import GateReport, summary
 
 if TYPE_CHECKING:
     from stackyard.store.records import AttemptRecord
@@ -109,10 +109,7 @@ def _validation(report: ValidationReport) -> Iterator[tuple[str, str, str, str]]
 
 
 def _gate(report: GateReport) -> Iterator[tuple[str, str, str, str]]:
-    text = report.condition
-    if report.estimate is not None and report.low is not None and report.high is not None:
-        text += f": {report.estimate:.3g} ({report.low:.3g} to {report.high:.3g})"
-    yield "gate", "", report.outcome, f"{text}; {report.reason}" if report.reason else text
+    yield "gate", "", report.outcome, summary(report).partition(f"{report.outcome}: ")[2]
 
 
 def _named(check: Check) -> str:

@@ -261,6 +261,7 @@ class Runner:
         if injection.optional and not self.stack.has(injection.kind, injection.instance):
             return None
         from stackyard.claims import RunClaims
+        from stackyard.store.history import StoreHistory
 
         view: Journal = journal.for_component(instance)
         return self.stack.component(
@@ -271,6 +272,7 @@ class Runner:
             step=step.name,
             journal=view,
             claims=RunClaims(self.store.records, self.run_id),
+            history=StoreHistory(self.store.backend, instance),
             fetch=self.store.artifacts.fetch,
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stackyard import plugins, registry
 from stackyard.as_json import as_json
-from stackyard.components.base import Claims, Component, Context, Journal, actor
+from stackyard.components.base import Claims, Component, Context, History, Journal, actor
 from stackyard.errors import ConfigError, PluginError, SecretError, suggest
 from stackyard.profile import Profile, component_name, load_profile
 from stackyard.references import resolve
@@ -104,6 +104,7 @@ class Stack:
         step: str | None = None,
         journal: Journal | None = None,
         claims: Claims | None = None,
+        history: History | None = None,
         fetch: Callable[[str], Path] | None = None,
         deadline: float = 30.0,
         literal: bool = False,
@@ -133,6 +134,7 @@ class Stack:
             deadline=deadline,
             journal=journal,
             claims=claims,
+            history=history,
             fetch=fetch,
         )
         made: Component = cls(config, context)

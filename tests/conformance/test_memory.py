@@ -18,6 +18,7 @@ from stackyard.testing import (
     MemoryTracker,
     MemoryValidator,
     RegistryContract,
+    ReviewedRegistry,
     StoredRun,
     TrackerContract,
     ValidatorContract,
@@ -45,6 +46,20 @@ class TestMemoryRegistry(RegistryContract):
 
     def connect(self, context: Context) -> Registry:
         return self.backend.of(context)
+
+
+class TestReviewedRegistry(RegistryContract):
+    """The registry's contract, of one that is asked for an alias."""
+
+    @pytest.fixture(autouse=True)
+    def _backend(self) -> None:
+        self.backend = ReviewedRegistry()
+
+    def connect(self, context: Context) -> Registry:
+        return self.backend.of(context)
+
+    def decide(self, registry: Registry, id: str, grant: bool, reason: str) -> None:
+        self.backend.decide(id, grant=grant, reason=reason)
 
 
 class TestMemoryDataVersioner(DataVersionerContract):

@@ -81,6 +81,13 @@ class Claims(Protocol):
         """Return what is stored under ``name``."""
 
 
+class History(Protocol):
+    """An append-only list of what was done to something, shared by all runs of a store."""
+
+    def add(self, entry: Any) -> None:
+        """Append one frozen entry; its field ``name`` says what it is about."""
+
+
 def _logger() -> logging.Logger:
     import logging
 
@@ -104,6 +111,7 @@ class Context:
     deadline: float = 30.0  # seconds that one call may take
     journal: Journal | None = None
     claims: Claims | None = None
+    history: History | None = None
     fetch: Callable[[str], Path] | None = None  # digest of a kept file or folder -> local path
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from stackyard.components.base import Component
+from stackyard.components.base import Component, actor
 from stackyard.errors import InvalidInput
 
 # Both reach addresses and paths of every tool, so they are held to what all of them take.
@@ -67,8 +68,48 @@ class ModelVersion:
     url: str = ""
 
 
+@dataclass(frozen=True)
+class AliasChange:
+    """One change of an alias, as the history has it.
+
+    Attributes:
+        name: of the model.
+        alias: that was changed.
+        before: the version it was at, None where it was not.
+        after: the version it is at, None where it was removed.
+        why: on what evidence, in one line.
+        actor: who did it.
+        time: seconds since the epoch.
+        run: of Stackyard, None where a person did it by hand.
+        step: of that run.
+    """
+
+    name: str
+    alias: str
+    before: str | None
+    after: str | None
+    why: str
+    actor: str
+    time: float
+    run: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How a request for an alias stands; ``id`` is the registry's own."""
+
+    status: Literal["granted", "pending", "refused"]
+    id: str = ""
+    reason: str = ""
+
+
 class Registry(Component):
-    """Contract of a model registry. Capability: ``alias``."""
+    """Contract of a model registry. Capabilities: ``alias``, ``request``.
+
+    A registry with ``alias`` moves one at once, through ``move_alias``. One with ``request`` is
+    asked, and people or rules of its own decide.
+    """
 
     kind: ClassVar[str] = "registry"
 
@@ -115,13 +156,77 @@ class Registry(Component):
     def list(self, name: str | None = None) -> Sequence[ModelVersion]:
         """Versions, newest first, of one model or of all."""
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point ``alias`` of ``name`` at ``version``, moving it (capability ``alias``)."""
-        self.require("alias")
+    def set_alias(self, name: str, alias: str, version: str, *, why: str = "") -> None:
+        """Point ``alias`` of ``name`` at ``version``, moving it (capability ``alias``).
 
-    def delete_alias(self, name: str, alias: str) -> None:
-        """Remove ``alias``; nothing happens where there is none (capability ``alias``)."""
+        The change goes into the history, with ``why``.
+
+        Raises:
+            NotFound: there is no such model or version.
+            InvalidInput: an alias may not be called so.
+        """
         self.require("alias")
+        check_alias(alias)
+        before = self.pointed(name, alias)
+        self.move_alias(name, alias, version)
+        self._changed(name, alias, before, version, why)
+
+    def delete_alias(self, name: str, alias: str, *, why: str = "") -> None:
+        """Remove ``alias``; nothing happens where there is none (capability ``alias``).
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        self.require("alias")
+        before = self.pointed(name, alias)
+        if before is not None:
+            self.move_alias(name, alias, None)
+            self._changed(name, alias, before, None, why)
+
+    def move_alias(self, name: str, alias: str, version: str | None) -> None:
+        """Point ``alias`` at ``version``, or remove it for None: what ``set_alias`` calls.
+
+        Raises:
+            NotFound: there is no such model or version.
+        """
+        raise NotImplementedError
+
+    def pointed(self, name: str, alias: str) -> str | None:
+        """The version that ``alias`` is at, None where it is at none."""
+        return next((v.version for v in self.list(name) if alias in v.aliases), None)
+
+    def request_alias(self, name: str, alias: str, version: str, *, why: str = "") -> Promotion:
+        """Ask for ``alias`` to be pointed at ``version`` (capability ``request``).
+
+        Asked again for the same while it is pending, it gives the same request.
+
+        Raises:
+            NotFound: there is no such model or version.
+        """
+        self.require("request")
+        raise NotImplementedError
+
+    def promotion(self, id: str) -> Promotion:
+        """How a request stands (capability ``request``).
+
+        Raises:
+            NotFound: there is no such request.
+        """
+        self.require("request")
+        raise NotImplementedError
+
+    def _changed(
+        self, name: str, alias: str, before: str | None, after: str | None, why: str
+    ) -> None:
+        """Write a change down, which an equal one before does not make."""
+        if before == after or self.context.history is None:
+            return
+        context = self.context
+        by = context.actor or actor()
+        change = AliasChange(
+            name, alias, before, after, why, by, time.time(), context.run, context.step
+        )
+        self.context.history.add(change)
 
 
 def check_model_name(name: str) -> str:

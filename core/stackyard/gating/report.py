@@ -149,6 +149,15 @@ def lines(report: GateReport) -> list[str]:
     return rows
 
 
+def summary(report: GateReport) -> str:
+    """The report in one line."""
+    found = ""
+    if report.estimate is not None and report.low is not None and report.high is not None:
+        found = f": {report.estimate:.3g} ({report.low:.3g} to {report.high:.3g})"
+    reason = f"; {report.reason}" if report.reason else ""
+    return f"gate: {report.outcome}: {report.condition}{found}{reason}"
+
+
 def _condition(question: Question, champion: Any) -> Condition | None:
     """What is to be asked; None where ``first`` answers already."""
     condition = read_condition(question.condition, METRICS)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stackyard.testing.memory_tracker import MemoryTracker as MemoryTracker
     from stackyard.testing.memory_validator import MemoryValidator as MemoryValidator
     from stackyard.testing.registry import RegistryContract as RegistryContract
+    from stackyard.testing.reviewed_registry import ReviewedRegistry as ReviewedRegistry
     from stackyard.testing.stand_ins import StoredRun as StoredRun
     from stackyard.testing.tracker import TrackerContract as TrackerContract
     from stackyard.testing.validator import ValidatorContract as ValidatorContract
@@ -45,6 +46,7 @@ _HOMES = {
     "MemoryTracker": "memory_tracker",
     "MemoryValidator": "memory_validator",
     "RegistryContract": "registry",
+    "ReviewedRegistry": "reviewed_registry",
     "StoredRun": "stand_ins",
     "TrackerContract": "tracker",
     "ValidatorContract": "validator",
@@ -61,6 +63,7 @@ __all__ = [
     "MemoryTracker",
     "MemoryValidator",
     "RegistryContract",
+    "ReviewedRegistry",
     "StoredRun",
     "TrackerContract",
     "ValidatorContract",

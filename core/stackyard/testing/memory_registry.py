@@ -58,6 +58,7 @@ class MemoryRegistry(Registry):
 
         check_model_name(name)
         if alias is not None:
+            self.require("alias")
             check_alias(alias)
         source = verified_folder(package, fetch=self.context.fetch)
         model = self._models.setdefault(name, _Model())
@@ -68,7 +69,7 @@ class MemoryRegistry(Registry):
             version = ModelVersion(name, number, copied, (), dict(tags or {}), self.context.run)
             model.versions[number] = version
         if alias is not None:
-            model.aliases[alias] = version.version
+            self.set_alias(name, alias, version.version)
         return self._shown(version)
 
     def get(
@@ -102,15 +103,17 @@ class MemoryRegistry(Registry):
             self._shown(v) for n in names for v in reversed(self._models[n].versions.values())
         )
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point ``alias`` at ``version``."""
-        check_alias(alias)
-        self.get(name, version)
-        self._models[name].aliases[alias] = version
+    def move_alias(self, name: str, alias: str, version: str | None) -> None:
+        """Point ``alias`` at ``version``, or remove it."""
+        if version is None:
+            self._model(name).aliases.pop(alias, None)
+        else:
+            self.get(name, version)
+            self._models[name].aliases[alias] = version
 
-    def delete_alias(self, name: str, alias: str) -> None:
-        """Remove ``alias``."""
-        self._model(name).aliases.pop(alias, None)
+    def pointed(self, name: str, alias: str) -> str | None:
+        """The version that ``alias`` is at."""
+        return self._model(name).aliases.get(alias)
 
     def _copy(self, source: Path, digest: str) -> str:
         """Copy a package to a folder that lives as long as this object."""

@@ -26,6 +26,10 @@ class RegistryContract(ABC):
     def connect(self, context: Context) -> Registry:
         """Return a new component on the same backend, whichever test asks."""
 
+    def decide(self, registry: Registry, id: str, grant: bool, reason: str) -> None:
+        """Answer a request as the registry's reviewer does; override with ``request``."""
+        raise NotImplementedError
+
     def unreachable(self, context: Context) -> Registry | None:
         """Return a component whose backend does not answer; None where that cannot be."""
         return None
@@ -101,8 +105,7 @@ class RegistryContract(ABC):
         one, two = package(1), package(2)
         assert registry.register(name, one).version == "1"
         assert self.connect(context).register(name, two).version == "2"
-        assert self.connect(context).register(name, one, alias="again").version == "1"
-        assert registry.get(name, alias="again").version == "1"
+        assert self.connect(context).register(name, one).version == "1"
         assert self.of_run(context).register(name, one).version == "3"
 
     def test_04_a_damaged_package_is_refused(
@@ -135,39 +138,44 @@ class RegistryContract(ABC):
         with pytest.raises(NotFound):
             registry.get(name)
         assert list(registry.list(name)) == []
-        registry.register(name, package(), alias="champion")
+        registry.register(name, package())
         with pytest.raises(NotFound, match="1"):
             registry.get(name, "7")
-        with pytest.raises(NotFound, match="champion"):
+        with pytest.raises(NotFound, match="challenger"):
             registry.get(name, alias="challenger")
-        with pytest.raises(NotFound):
-            registry.set_alias(name, "champion", "7")
 
     def test_07_newest_first(
         self, registry: Registry, context: Context, name: str, package: Any
     ) -> None:
-        """By number, not by text; with aliases; one model or all."""
+        """By number, not by text; one model or all."""
         given = package()
         for _ in range(11):
             self.of_run(context).register(name, given)
-        registry.set_alias(name, "champion", "10")
         listed = registry.list(name)
         assert [v.version for v in listed] == [str(n) for n in range(11, 0, -1)]
-        assert listed[1].aliases == ("champion",)
         assert {v.version for v in registry.list() if v.name == name} == {v.version for v in listed}
 
     # Aliases
 
     def test_08_an_alias_moves(self, registry: Registry, name: str, package: Any) -> None:
         """One version at a time has it; it is shown with the version; it can be removed."""
+        _needs(registry, "alias")
         first = registry.register(name, package(1), alias="champion")
         assert first.aliases == ("champion",)
-        second = registry.register(name, package(2), alias="champion")
+        two = package(2)
+        second = registry.register(name, two, alias="champion")
         assert registry.get(name, alias="champion") == second
         assert registry.get(name, "1").aliases == ()
         registry.set_alias(name, "champion", "1")
         registry.set_alias(name, "candidate", "1")
         assert registry.get(name, alias="champion").aliases == ("candidate", "champion")
+        assert [v.aliases for v in registry.list(name)] == [(), ("candidate", "champion")]
+        again = registry.register(name, two, alias="candidate")  # a step that is tried again
+        assert (again.version, again.aliases) == ("2", ("candidate",))
+        with pytest.raises(NotFound, match="champion"):
+            registry.get(name, alias="challenger")
+        with pytest.raises(NotFound):
+            registry.set_alias(name, "champion", "7")
         registry.delete_alias(name, "champion")
         registry.delete_alias(name, "champion")
         with pytest.raises(NotFound):
@@ -178,13 +186,58 @@ class RegistryContract(ABC):
         self, registry: Registry, name: str, package: Any, wrong: str
     ) -> None:
         """An alias must not be taken for a version; nothing is registered with a wrong one."""
+        _needs(registry, "alias")
         with pytest.raises(InvalidInput):
             registry.register(name, package(), alias=wrong)
         assert list(registry.list(name)) == []
 
+    def test_10_a_change_of_an_alias_is_written_down(
+        self, context: Context, name: str, package: Any
+    ) -> None:
+        """Who, when, from, to and why, whichever way it was changed; no change, no entry."""
+        history = _History()
+        registry = self.connect(replace(context, actor="anna", history=history))
+        _needs(registry, "alias")
+        before = time.time()
+        registry.register(name, package(1), alias="champion")
+        registry.register(name, package(2))
+        registry.set_alias(name, "champion", "2", why="gate: pass")
+        registry.set_alias(name, "champion", "2", why="again")
+        registry.delete_alias(name, "champion", why="retired")
+        registry.delete_alias(name, "champion", why="again")
+        with pytest.raises(NotFound):
+            registry.set_alias(name, "champion", "7")
+        changes = history.entries
+        assert [(c.before, c.after) for c in changes] == [(None, "1"), ("1", "2"), ("2", None)]
+        assert [c.why for c in changes[1:]] == ["gate: pass", "retired"]
+        assert {(c.name, c.alias, c.actor) for c in changes} == {(name, "champion", "anna")}
+        assert {(c.run, c.step) for c in changes} == {(context.run, "register")}
+        assert all(before <= c.time <= time.time() for c in changes)
+        registry.close()
+
+    @pytest.mark.parametrize("grant", [True, False])
+    def test_11_a_request_is_pending_until_it_is_decided(
+        self, registry: Registry, name: str, package: Any, grant: bool
+    ) -> None:
+        """Granted, the alias is at the version; refused, it stays, and the reason is told."""
+        _needs(registry, "request")
+        version = registry.register(name, package()).version
+        asked = registry.request_alias(name, "champion", version, why="gate: pass")
+        assert asked.status == "pending"
+        assert registry.request_alias(name, "champion", version, why="again") == asked
+        assert registry.pointed(name, "champion") is None
+        self.decide(registry, asked.id, grant, "as it is")
+        decided = registry.promotion(asked.id)
+        assert (decided.status, decided.reason) == ("granted" if grant else "refused", "as it is")
+        assert registry.pointed(name, "champion") == (version if grant else None)
+        with pytest.raises(NotFound):
+            registry.request_alias(name, "champion", "7")
+        with pytest.raises(NotFound):
+            registry.promotion("no-such-request")
+
     # Using
 
-    def test_10_a_fetched_model_predicts_the_same(
+    def test_12_a_fetched_model_predicts_the_same(
         self, registry: Registry, context: Context, name: str, package: Any, tmp_path: Path
     ) -> None:
         """Elsewhere, after the registered folder is gone, with a checked digest."""
@@ -199,7 +252,7 @@ class RegistryContract(ABC):
         assert (load_model(fetched).predict(_rows()) == expected).all()
         assert elsewhere.fetch(version) == fetched
 
-    def test_11_fetching_what_is_gone(self, registry: Registry, name: str, package: Any) -> None:
+    def test_13_fetching_what_is_gone(self, registry: Registry, name: str, package: Any) -> None:
         """NotFound."""
         version = registry.register(name, package())
         with pytest.raises(NotFound):
@@ -207,7 +260,7 @@ class RegistryContract(ABC):
 
     # Manners
 
-    def test_12_silent_until_used(self, tmp_path: Path, context: Context) -> None:
+    def test_14_silent_until_used(self, tmp_path: Path, context: Context) -> None:
         """Making and closing the component writes nothing."""
         project = tmp_path / "untouched"
         project.mkdir()
@@ -217,7 +270,7 @@ class RegistryContract(ABC):
         made.close()
         assert not list(project.iterdir())
 
-    def test_13_an_unreachable_backend_is_unavailable_in_time(
+    def test_15_an_unreachable_backend_is_unavailable_in_time(
         self, context: Context, name: str
     ) -> None:
         """Every call ends within the deadline."""
@@ -229,6 +282,21 @@ class RegistryContract(ABC):
         with pytest.raises(Unavailable):
             made.get(name)
         assert time.monotonic() - start < deadline
+
+
+class _History:
+    """A history that is a list."""
+
+    def __init__(self) -> None:
+        self.entries: list[Any] = []
+
+    def add(self, entry: Any) -> None:
+        self.entries.append(entry)
+
+
+def _needs(registry: Registry, capability: str) -> None:
+    if capability not in registry.capabilities:
+        pytest.skip(f"without the capability {capability!r}")
 
 
 def _rows() -> Any:

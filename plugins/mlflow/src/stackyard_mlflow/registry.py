@@ -130,18 +130,19 @@ class MlflowRegistry(Registry):
             versions.append(self._version(found, aliases[found.name]))
         return tuple(versions)
 
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point ``alias`` at ``version``."""
-        check_alias(alias)
-        self._get(name, version)
+    def move_alias(self, name: str, alias: str, version: str | None) -> None:
+        """Point ``alias`` at ``version``, or remove it."""
+        if version is not None:
+            self._get(name, version)
         with self._connection.call(f"alias {alias!r} of model {name!r}") as client:
-            client.set_registered_model_alias(name, alias, version)
-
-    def delete_alias(self, name: str, alias: str) -> None:
-        """Remove ``alias``."""
-        if alias in self._aliases(name):
-            with self._connection.call(f"alias {alias!r} of model {name!r}") as client:
+            if version is None:
                 client.delete_registered_model_alias(name, alias)
+            else:
+                client.set_registered_model_alias(name, alias, version)
+
+    def pointed(self, name: str, alias: str) -> str | None:
+        """The version that ``alias`` is at."""
+        return self._aliases(name).get(alias)
 
     def check(self) -> Sequence[Finding]:
         """Whether MLflow answers."""
