@@ -34,6 +34,7 @@ COMMANDS = {
     "artifact": "look at and fetch what a run made",
     "validate": "propose suites for review, check a table against one",
     "data": "list, compare, check out, push and pull versions of data",
+    "model": "list versions, promote one, and the history of aliases",
     "doctor": "what is installed, reachable, misconfigured, and the fix",
 }
 

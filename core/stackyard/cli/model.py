@@ -1,0 +1,145 @@
+"""``stackyard model``: the versions of the stack's registry, which is in use, and since when."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from stackyard.cli import output
+from stackyard.cli.arguments import Once, add_json, add_stack, open_project_stack
+from stackyard.errors import UsageError
+from stackyard.store.history import StoreHistory
+
+if TYPE_CHECKING:
+    from stackyard.components.registry import Registry
+    from stackyard.stack import Stack
+
+KIND = "registry"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommands."""
+    commands = parser.add_subparsers(dest="action", metavar="COMMAND", required=True)
+
+    def add(name: str, line: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+
+    one = add("list", "models and their versions, newest first, with their aliases")
+    one.add_argument("name", nargs="?", metavar="NAME", help="only of this model")
+    one = add("history", "every change of an alias: when, who, from, to, why")
+    one.add_argument("name", metavar="NAME", help="the model")
+    one = add("promote", "point an alias at a version, or ask for it")
+    one.add_argument("name", metavar="NAME", help="the model")
+    one.add_argument("number", metavar="VERSION", help="the version")
+    one.add_argument("--alias", action=Once, default=None, metavar="A", help="(default: champion)")
+    one.add_argument(
+        "--why",
+        action=Once,
+        required=True,
+        metavar="TEXT",
+        help="on what evidence, for the history",
+    )
+    for sub in commands.choices.values():
+        sub.add_argument(
+            "--component", action=Once, metavar="C",
+            help=f"a named registry of the stack, {KIND}.NAME (default: {KIND})",
+        )  # fmt: skip
+        add_stack(sub)
+        add_json(sub)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the subcommand."""
+    _, stack = open_project_stack(args.stack)
+    return {"list": _list, "history": _history, "promote": _promote}[args.action](stack, args)
+
+
+def _list(stack: Stack, args: argparse.Namespace) -> int:
+    with _opened(stack, args.component) as registry:
+        found = registry.list(args.name)
+    if args.json:
+        output.json_document({"versions": [asdict(version) for version in found]})
+    elif found:
+        rows = [
+            (v.name, v.version, ", ".join(v.aliases), v.run or "", v.package.digest[:12])
+            for v in found
+        ]
+        output.table(rows, ("model", "version", "aliases", "run", "digest"))
+    else:
+        output.say(
+            f"there is no model {args.name!r}" if args.name else "no model is registered here yet"
+        )
+    return 0
+
+
+def _history(stack: Stack, args: argparse.Namespace) -> int:
+    history = _of_store(stack, args.component)
+    changes = history.read(args.name)
+    if not changes and args.name not in (known := history.names()):
+        raise UsageError(
+            f"no alias of a model {args.name!r} was changed here. Models: "
+            f"{', '.join(known) or 'none'}"
+        )
+    if args.json:
+        output.json_document({"name": args.name, "changes": changes})
+        return 0
+    rows = [
+        (
+            datetime.fromtimestamp(c["time"]).strftime("%Y-%m-%d %H:%M:%S"),
+            c["alias"],
+            c["before"] or "-",
+            c["after"] or "-",
+            c["actor"],
+            c["run"] or "by hand",
+            c["why"],
+        )
+        for c in changes
+    ]
+    output.table(rows, ("when", "alias", "from", "to", "who", "run", "why"))
+    return 0
+
+
+def _promote(stack: Stack, args: argparse.Namespace) -> int:
+    alias = args.alias or "champion"
+    with _opened(stack, args.component) as registry:
+        if "request" in registry.capabilities:
+            asked = registry.request_alias(args.name, alias, args.number, why=args.why)
+            status, said = (
+                asked.status,
+                f"request {asked.id}: {asked.status} {asked.reason}".strip(),
+            )
+        else:
+            before = registry.pointed(args.name, alias)
+            registry.set_alias(args.name, alias, args.number, why=args.why)
+            status = "granted"
+            said = f"{alias} of {args.name}: {before or 'none'} -> {args.number}"
+    if args.json:
+        output.json_document({"name": args.name, "alias": alias, "status": status})
+    else:
+        output.show(said)
+    return 1 if status == "refused" else 0
+
+
+@contextmanager
+def _opened(stack: Stack, component: str | None) -> Iterator[Registry]:
+    """The registry, whose changes go into the history of the stack's store."""
+    found = stack.component(KIND, _instance(component), history=_of_store(stack, component))
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _of_store(stack: Stack, component: str | None) -> StoreHistory:
+    return StoreHistory(stack.store().backend, component or KIND)
+
+
+def _instance(component: str | None) -> str | None:
+    kind, _, instance = (component or KIND).partition(".")
+    if kind != KIND:
+        raise UsageError(f"--component {component!r}: name a registry: {KIND} or {KIND}.NAME")
+    return instance or None
