@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stackyard.conditions import otherwise as otherwise
     from stackyard.conditions import when as when
     from stackyard.errors import StackyardError as StackyardError
+    from stackyard.events import trigger as trigger
     from stackyard.features import read_views as read_views
     from stackyard.gate import gate as gate
     from stackyard.graph import Graph as Graph
@@ -82,6 +83,7 @@ _HOMES = {
     "read_views": "stackyard.features",
     "skew": "stackyard.skew",
     "step": "stackyard.pipeline",
+    "trigger": "stackyard.events",
     "validate": "stackyard.validation",
     "when": "stackyard.conditions",
 }
@@ -121,6 +123,7 @@ __all__ = [
     "read_views",
     "skew",
     "step",
+    "trigger",
     "validate",
     "when",
 ]

@@ -17,6 +17,7 @@ from stackyard.graph import (
     ListOf,
     Step,
     Value,
+    check_event,
     check_name,
     sources,
 )
@@ -104,6 +105,14 @@ class Builder:
                     f"{here()}: step {node.name!r}, parameter {argument.name!r}: "
                     "Period.scheduled() belongs in the pipeline's signature, which passes it on"
                 )
+        if step.options.emits:
+            named = node.inputs.get(step.options.emits)
+            if not isinstance(named, Value) or not isinstance(named.value, str):
+                raise PipelineError(
+                    f"{here()}: step {node.name!r}: {step.options.emits!r} names an event, and is "
+                    "known before the run: give it as plain text"
+                )
+            check_event(named.value, f"{here()}: step {node.name!r}")
         self.nodes[node.name] = node
         self.order(node, step.waits_for)
         kind = node.signature.result

@@ -10,6 +10,7 @@ from stackyard.components.data_versioner import DataVersion
 from stackyard.components.feature_store import FeaturesUsed
 from stackyard.components.validator import Check, ValidationReport
 from stackyard.display import plural, size
+from stackyard.events import TriggerDecision
 from stackyard.gating.report import GateReport, summary
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ class Evidence:
     """One thing that a step's result rests on.
 
     Attributes:
-        kind: ``data``, ``features``, ``validation`` or ``gate``.
-        name: of the dataset, feature view, suite, or the gate's step.
+        kind: ``data``, ``features``, ``validation``, ``gate`` or ``trigger``.
+        name: of the dataset, feature view, suite, event, or the gate's step.
         value: the data version, the digest of the view's definition, ``passed`` or ``failed``, or
-            what the gate decided.
+            what the gate decided, or whether the event was told.
         text: more, for people.
         step: the step that had it.
         component: the component that gave it, e.g. ``data_versioner``.
@@ -112,6 +113,10 @@ def _gate(report: GateReport) -> Iterator[tuple[str, str, str, str]]:
     yield "gate", "", report.outcome, summary(report).partition(f"{report.outcome}: ")[2]
 
 
+def _trigger(decision: TriggerDecision) -> Iterator[tuple[str, str, str, str]]:
+    yield "trigger", decision.event, "told" if decision.told else "not told", decision.reason
+
+
 def _named(check: Check) -> str:
     of = f"{check.expectation}({check.column})" if check.column else check.expectation
     return of if check.severity == "critical" else f"{of} ({check.severity})"
@@ -122,4 +127,5 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], Iterator[tuple[str, str, str,
     "FeaturesUsed": (FeaturesUsed, _features),
     "ValidationReport": (ValidationReport, _validation),
     "GateReport": (GateReport, _gate),
+    "TriggerDecision": (TriggerDecision, _trigger),
 }

@@ -29,6 +29,8 @@ from stackyard.surrogates import broken_texts
 # Names reach paths, commands and generated code, so they are held to this list.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
+EVENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+
 # "module:Name", as descriptors and stack files name code.
 TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
@@ -64,6 +66,7 @@ class StepOptions:
     version: str = ""
     fingerprint: str | None = None  # "module:function" whose plain result joins the cache key
     resources: Mapping[str, Json] = field(default_factory=dict)
+    emits: str = ""  # parameter that names the event which the step tells
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,12 @@ class Step:
     options: StepOptions = StepOptions()
     doc: str = ""
     when: tuple[Condition, ...] = ()  # all must hold, or the step is skipped; the outermost first
+
+    @property
+    def event(self) -> str:
+        """The event that it tells, "" for none."""
+        named = self.inputs.get(self.options.emits)
+        return str(named.value) if isinstance(named, Value) else ""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -116,6 +125,7 @@ class Graph:
     timezone: str = "UTC"
     doc: str = ""
     source: str = ""  # "flight_delays.py:flight_delays", relative to the code root
+    on: str = ""  # the event that the pipeline waits for
 
     def step(self, name: str) -> Step:
         """Return the step called ``name``.
@@ -146,7 +156,7 @@ class Graph:
 
     def to_json(self) -> dict[str, Json]:
         """Plain data; ``from_json`` reads it back."""
-        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        data = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "on" or self.on}
         params = [vars(param) for param in self.params]
         steps = [_step_json(step) for step in self.steps]
         return {"format": 1, **data, "params": params, "steps": steps}
@@ -209,13 +219,27 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def check_event(name: str, what: str) -> str:
+    """Return ``name`` if an event may be called so.
+
+    Raises:
+        PipelineError: it holds anything but ASCII letters, digits, ``_``, ``.`` and ``-``.
+    """
+    if EVENT_NAME.fullmatch(name) is None:
+        raise PipelineError(
+            f"{what}: event {name!r}: use up to 100 ASCII letters, digits, '_', '.' and '-', "
+            "beginning with a letter or '_', e.g. 'flights.drifted'"
+        )
+    return name
+
+
 def _step_json(step: Step) -> dict[str, Json]:
     data = {
         **vars(step),
         "kind": "step",  # other kinds of node join the language later
         "inputs": {name: binding_json(binding) for name, binding in step.inputs.items()},
         "injections": {name: vars(injection) for name, injection in step.injections.items()},
-        "options": vars(step.options),
+        "options": {n: v for n, v in vars(step.options).items() if n != "emits" or v},
     }
     del data["when"]  # only where there are conditions: others keep their digest
     if step.when:

@@ -90,6 +90,14 @@ def open_task(
     from stackyard.components.orchestrator import RunRequest
 
     graph, _ = stack.profile.apply(code.load(pipeline).graph())
+    waited = []
+    if reason == "event" and graph.on:
+        from stackyard.store import events
+
+        waited = events.waiting(store.backend, graph.on, pipeline)
+        newest = events.happened(store.backend, graph.on)[-1:]  # also one that is answered
+        for event in newest:
+            given = given | event.given(p.name for p in graph.params)
     if graph_digest and graph.digest() != graph_digest:
         raise UsageError(
             f"pipeline {pipeline!r} has changed since its file for stack {stack_name!r} was "
@@ -110,7 +118,10 @@ def open_task(
         reason=asked.get("reason") or reason,
         actor=asked.get("actor") or stack.orchestrator_flavor,
     )
-    return Runner.begin(request, stack, stack.store(store_url), bundle=bundle)
+    made = Runner.begin(request, stack, stack.store(store_url), bundle=bundle)
+    for event in waited:
+        events.answer(store.backend, event, pipeline, run_id)
+    return made
 
 
 def _begun(store: Store, run_id: str) -> RunRecord | None:

@@ -122,6 +122,12 @@ def _fingerprint(value: Any) -> str | None:
     return target_of(function)
 
 
+def _emits(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no name of a parameter")
+    return value
+
+
 def _resources(value: Any) -> dict[str, Any]:
     if value is None:
         return {}
@@ -136,6 +142,7 @@ def _resources(value: Any) -> dict[str, Any]:
 
 _READERS: dict[str, Any] = {
     "retries": _retries,
+    "emits": _emits,
     "retry_delay": seconds,
     "timeout": _timeout,
     "cache": _cache,

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from stackyard.errors import PipelineError
-from stackyard.graph import Graph, StepOptions, check_name
+from stackyard.graph import Graph, StepOptions, check_event, check_name
 from stackyard.location import defined, here, raised, said
 from stackyard.options import read_options
 from stackyard.signature import FromStack, Resource, Signature, parameters, plain, read_step
@@ -139,6 +139,7 @@ def step(
     version: str | int = "",
     fingerprint: Callable[[], object] | None = None,
     resources: Mapping[str, Any] | None = None,
+    emits: str = "",
 ) -> Callable[[Callable[P, R]], StepFunction[P, R]]: ...
 def step(function: Callable[P, R] | None = None, /, **options: Any) -> Any:
     """Make a function a step of pipelines; the function itself stays callable.
@@ -154,6 +155,7 @@ def step(function: Callable[P, R] | None = None, /, **options: Any) -> Any:
         fingerprint: module-level function without arguments whose plain result joins the cache
             key, such as the version of a table.
         resources: what the step needs of a machine, e.g. ``{"cpu": 4, "memory": "8Gi"}``.
+        emits: the parameter that names the event which the step tells; see ``trigger``.
 
     Raises:
         PipelineError: the function cannot be a step, or an option is wrong.
@@ -177,6 +179,7 @@ class Pipeline:
         start: str | date | None,
         timezone: str,
         name: str | None,
+        on: str = "",
     ) -> None:
         if isinstance(function, StepFunction | Pipeline):
             raise PipelineError(f"{here()}: {function!r} is marked twice. Keep one of the marks")
@@ -186,6 +189,7 @@ class Pipeline:
         self.schedule = schedule
         self.start = start
         self.timezone = timezone
+        self.on = on
         self._graph: Graph | None = None
         functools.update_wrapper(self, function, updated=())
 
@@ -260,6 +264,7 @@ class Pipeline:
             timezone=self.timezone,
             doc=(self.function.__doc__ or "").strip(),
             source=source_of(self._plain),
+            on=check_event(self.on, label) if self.on else "",
         )
 
 
@@ -272,6 +277,7 @@ def pipeline(
     start: str | date | None = None,
     timezone: str = "UTC",
     name: str | None = None,
+    on: str = "",
 ) -> Callable[[Callable[..., object]], Pipeline]: ...
 def pipeline(
     function: Callable[..., object] | None = None,
@@ -281,6 +287,7 @@ def pipeline(
     start: str | date | None = None,
     timezone: str = "UTC",
     name: str | None = None,
+    on: str = "",
 ) -> Any:
     """Make a function a pipeline: its parameters are the pipeline's, its step calls the graph.
 
@@ -290,10 +297,11 @@ def pipeline(
         start: first day that the schedule covers.
         timezone: IANA name of the zone in which the schedule and dates are meant.
         name: name of the pipeline; that of the function if left out.
+        on: the event that the pipeline waits for, told by ``trigger`` in another one.
 
     Raises:
         PipelineError: the function cannot be a pipeline.
     """
     if function is not None:
-        return Pipeline(function, schedule, start, timezone, name)
-    return lambda inner: Pipeline(inner, schedule, start, timezone, name)
+        return Pipeline(function, schedule, start, timezone, name, on)
+    return lambda inner: Pipeline(inner, schedule, start, timezone, name, on)

@@ -48,6 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", action=Once, metavar="STEP", help="run one step on the last run's inputs"
     )
     parser.add_argument("--no-cache", action="store_true", help="reuse no result of earlier runs")
+    parser.add_argument(
+        "--triggered",
+        action="store_true",
+        help="run what waits for an event that was told, PIPELINE or all, with its parameters",
+    )
     parser.add_argument("--explain", action="store_true", help="say why each step ran or did not")
     add_json(parser)
 
@@ -60,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
     project = find_project()
     given = given_params(args.param)
+    if args.triggered:
+        return _triggered(project, args)
     reference, stack = _asked(project, args)
     pipeline = project.load(reference)
     names = [args.only] if args.only else [step.name for step in pipeline.graph().steps]
@@ -78,6 +85,19 @@ def run(args: argparse.Namespace) -> int:
         output.json_document(made.summary.to_json())
     tell(made.summary, reference)
     return made.summary.exit_code
+
+
+def _triggered(project: Project, args: argparse.Namespace) -> int:
+    from stackyard.cli.triggered import run_triggered
+
+    if args.param or args.resume or args.only:
+        raise UsageError("stackyard run --triggered: the event says with which parameters")
+    made = run_triggered(project, args)
+    if args.json:
+        output.json_document({"runs": [one.summary.to_json() for one in made]})
+    for one in made:
+        tell(one.summary, one.summary.pipeline)
+    return max((one.summary.exit_code for one in made), default=0)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ Keys in the store (a run id begins with its UTC time, so that listing is listing
 
 from __future__ import annotations
 
+import calendar
 import os
 import re
 import time
@@ -28,6 +29,11 @@ from typing import Any, Literal, TypeAlias
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 AttemptStatus: TypeAlias = Literal["succeeded", "cached", "failed", "skipped"]
 EndStatus: TypeAlias = Literal["succeeded", "failed", "cancelled"]
+
+
+def run_time(run_id: str) -> float:
+    """When a run was asked for, seconds since the epoch: its id begins with that."""
+    return calendar.timegm(time.strptime(run_id[:15], "%Y%m%d-%H%M%S"))
 
 
 def new_run_id(now: float | None = None) -> str:

@@ -159,6 +159,62 @@ def test_branches_go_the_way_they_go_in_process(
     assert {e.step for e in events if e.status == "skipped"} == set(reasons[0])
 
 
+TELLING = """
+from stackyard import Period, pipeline, step, trigger
+
+
+@step
+def large(value: int) -> bool:
+    return value > 3
+
+
+@step
+def learn(period: Period, depth: int) -> str:
+    return f"learned {period.start.month} at {depth}"
+
+
+@pipeline
+def watches(value: int = 9):
+    trigger(
+        "data.moved", large(value), {"period": "2013-07", "depth": 3}, why="it moved",
+        cooldown="0s", per_day=9,
+    )
+
+
+@pipeline(on="data.moved")
+def waits(period: Period = Period.parse("2013-01"), depth: int = 6):
+    learn(period, depth)
+
+
+@pipeline(on="data.moved", schedule="@monthly", start="2026-01-01")
+def waits_too(period: Period = Period.scheduled(), depth: int = 6):
+    learn(period, depth)
+"""
+
+
+def test_an_event_starts_what_waits_for_it(project: Project, airflow: RealAirflow) -> None:
+    (project.root / "dags" / "telling.py").write_text(TELLING)
+    for name in ("waits", "waits_too"):  # Airflow knows both before the event is told
+        start(project, name, "dev", {"period": "2013-02"})
+    records = open_store(str(project.root / ".stackyard/store"), root=project.root).records
+    quiet = start(project, "watches", "dev", {"value": 1})
+    assert _statuses(quiet)["tell_data_moved"] == "skipped"
+    told = start(project, "watches", "dev")
+    assert _statuses(told)["tell_data_moved"] == "succeeded"
+
+    def answers(name: str) -> list[str]:
+        return [r for r in records.run_ids(name) if records.run(r).reason == "event"]
+
+    for name in ("waits", "waits_too"):
+        until(lambda name=name: answers(name))
+        (run_id,) = answers(name)  # and none of the skipped task
+        until(lambda run_id=run_id: records.ended(run_id) is not None)
+        assert records.status(run_id) == "succeeded"
+        params = records.run(run_id).params
+        assert params["depth"] == 3
+        assert str(params["period"]).startswith("2013-07-01")
+
+
 def test_a_failure_is_shown_and_resumed_on_another_orchestrator(project: Project) -> None:
     flag = project.root / "broken"
     flag.touch()

@@ -23,13 +23,16 @@ from stackyard_airflow.options import Options
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_REASON = "{{ dag_run.run_type.replace('scheduled', 'schedule') }}"
+_EVENT = ".replace('asset_triggered', 'event')"
 FORMAT = 1  # of the generated file; a new number where the file tells its steps something else
 FINISH = "stackyard_finish"  # id of the task that closes the run's record
 STACK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 TAKEN = {  # names that the generated file uses itself
-    "AirflowFailException", "BashOperator", "CronDataIntervalTimetable", "DAG", "DOC", "GRAPH",
-    "ImportError", "Param", "RUN_ENV", "ValueError", "ZoneInfo", "command", "dag", "datetime",
-    "dict", "inputs", "isinstance", "json", "reference", "str", "timedelta",
+    "AirflowFailException", "Asset", "AssetOrTimeSchedule", "BashOperator",
+    "CronDataIntervalTimetable", "DAG", "DOC", "GRAPH", "ImportError", "Param", "RUN_ENV",
+    "ValueError", "ZoneInfo", "command", "dag", "datetime", "dict", "inputs", "isinstance",
+    "json", "reference", "str", "timedelta",
 }  # fmt: skip
 
 
@@ -65,8 +68,10 @@ def compile_graph(graph: Graph, options: Options, stack: str) -> dict[str, str]:
         digest=digest,
         options=options,
         doc=f"{doc}\n\n{facts}" if doc else facts,
-        env=_run_env(options),
+        env=_run_env(graph, options),
         schedule=timing.schedule(graph),
+        timetable=timing.timetable(graph),
+        assets=bool(graph.on) or any(step.event for step in graph.steps),
         start=timing.start(graph),
         tags=list(dict.fromkeys(["stackyard", stack, *options.tags])),
         params=[(p.name, _param(p)) for p in graph.params],
@@ -151,7 +156,7 @@ def _variables(graph: Graph) -> dict[str, str]:
     return variables
 
 
-def _run_env(options: Options) -> list[tuple[str, str]]:
+def _run_env(graph: Graph, options: Options) -> list[tuple[str, str]]:
     stated = {
         "STACKYARD_PYTHON": options.python,
         "STACKYARD_PROJECT": options.project,
@@ -163,7 +168,7 @@ def _run_env(options: Options) -> list[tuple[str, str]]:
         ("STACKYARD_RUN", "{{ run_id }}"),
         ("STACKYARD_TRY", "{{ ti.try_number }}"),
         ("STACKYARD_PARAMS", "{{ params | tojson }}"),
-        ("STACKYARD_REASON", "{{ dag_run.run_type.replace('scheduled', 'schedule') }}"),
+        ("STACKYARD_REASON", _REASON.replace(" }}", f"{_EVENT} }}}}") if graph.on else _REASON),
     ]
 
 
@@ -212,6 +217,8 @@ def _task(step: Step, graph: Graph, options: Options, variables: Mapping[str, st
         settings += [("retries", repr(said.retries)), ("retry_delay", _seconds(said.retry_delay))]
     if said.timeout is not None:
         settings.append(("execution_timeout", _seconds(said.timeout)))
+    if step.event:
+        settings.append(("outlets", f"[{timing.asset(step.event)}]"))
     for key, by_step in (
         ("pool", options.pool), ("pool_slots", options.pool_slots), ("queue", options.queue)
     ):  # fmt: skip

@@ -21,6 +21,27 @@ PRESETS = {
 
 
 def schedule(graph: Graph) -> str | None:
+    """Source of what starts the DAG: time, an event, both, or None.
+
+    Raises:
+        PipelineError: Airflow cannot have the schedule.
+    """
+    by_time = timetable(graph)
+    if not graph.on:
+        return by_time
+    if by_time is None:
+        return f"[{asset(graph.on)}]"
+    inner = " " * 8
+    rows = (f"timetable={by_time}", f"assets=[{asset(graph.on)}]")
+    return "".join(["AssetOrTimeSchedule(\n", *(f"{inner}{row},\n" for row in rows), "    )"])
+
+
+def asset(event: str) -> str:
+    """Source of the asset that stands for an event: the same in whoever tells it and who waits."""
+    return f"Asset({literals.text(event)}, {literals.text(f'stackyard://events/{event}')})"
+
+
+def timetable(graph: Graph) -> str | None:
     """Source of the timetable, None where nothing is scheduled.
 
     Raises:

@@ -1,0 +1,78 @@
+"""``stackyard run --triggered``: run the pipelines whose events nobody has answered yet."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from stackyard.cli import output
+from stackyard.cli.progress import open_progress
+from stackyard.errors import UsageError
+from stackyard.store import events
+from stackyard.store.records import new_run_id
+
+if TYPE_CHECKING:
+    from stackyard.pipeline import Pipeline
+    from stackyard.project import Project
+    from stackyard.run import Run
+    from stackyard.store.backend import Backend
+
+
+def run_triggered(project: Project, args: argparse.Namespace) -> list[Run]:
+    """Run each pipeline that an event waits for, once, with the parameters of the newest event.
+
+    Raises:
+        UsageError: a pipeline is named that waits for nothing, or none does.
+    """
+    from stackyard.choice import chosen
+    from stackyard.stack import open_stack
+
+    stack = chosen(project, args.stack)
+    backend = open_stack(project, stack).store().backend
+    made = []
+    for pipeline in _waiting(project, args.pipeline):
+        run = _answered(project, pipeline, stack, backend, args)
+        if run is not None:
+            made.append(run)
+    return made
+
+
+def _answered(
+    project: Project, pipeline: Pipeline, stack: str, backend: Backend, args: argparse.Namespace
+) -> Run | None:
+    """The run that answers what waits for a pipeline; None where nothing does."""
+    from stackyard.run import start
+
+    run_id = new_run_id()
+    waiting = events.waiting(backend, pipeline.on, pipeline.name)
+    mine = [e for e in waiting if events.answer(backend, e, pipeline.name, run_id)]
+    if not mine:
+        output.say(f"{pipeline.name}: nothing waits for it (event {pipeline.on!r})")
+        return None
+    newest = mine[-1]
+    output.say(f"{pipeline.name}: {pipeline.on}: {newest.why or 'no reason was given'}")
+    names = [step.name for step in pipeline.graph().steps]
+    with open_progress(names, why=args.explain) as watch:
+        return start(
+            project,
+            pipeline,
+            stack,
+            newest.given(param.name for param in pipeline.graph().params),
+            cache=not args.no_cache,
+            reason="event",
+            watch=watch,
+            run_id=run_id,
+        )
+
+
+def _waiting(project: Project, reference: str | None) -> list[Pipeline]:
+    """The pipelines that wait for an event, or the one that is named."""
+    names = [reference] if reference is not None else list(project.pipelines())
+    found = [pipeline for name in names if (pipeline := project.load(name)).on]
+    if found:
+        return found
+    if reference is not None:
+        raise UsageError(
+            f"pipeline {reference!r} waits for no event. Say for which: @pipeline(on='NAME')"
+        )
+    raise UsageError("no pipeline waits for an event. Say for which: @pipeline(on='NAME')")

@@ -1,0 +1,86 @@
+"""What happened that pipelines wait for, and which runs answered it.
+
+events/<name>/<nanoseconds in 20 digits>-<hex>.json           written once, when it happened
+answers/<name>/<pipeline>/<nanoseconds in 20 digits>-<hex>    the run that answers that event
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stackyard.store.records import run_key, run_time
+
+if TYPE_CHECKING:
+    from stackyard.store.backend import Backend
+
+BEGINNING = 300.0  # seconds that a run may take to write its record
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, with what the pipelines that wait for it are to know.
+
+    Attributes:
+        name: of the event, e.g. ``flights.drifted``.
+        params: parameters for the pipelines that wait for it, plain data.
+        why: one line for people.
+        run, step: that told it.
+        time: seconds since the epoch.
+        id: begins with the time, so that ids sort by it.
+    """
+
+    name: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+    run: str = ""
+    step: str = ""
+    time: float = 0.0
+    id: str = ""
+
+    def given(self, names: Iterable[str]) -> dict[str, Any]:
+        """Its parameters among ``names``: who waits takes what it knows."""
+        return {name: self.params[name] for name in names if name in self.params}
+
+
+def put(backend: Backend, event: Event) -> Event:
+    """Write an event down; returns it with its time and id."""
+    now = time.time_ns()
+    made = Event(
+        event.name, event.params, event.why, event.run, event.step, now / 1e9,
+        f"{now:020}-{os.urandom(4).hex()}",
+    )  # fmt: skip
+    backend.put_if_absent(f"events/{made.name}/{made.id}.json", json.dumps(asdict(made)).encode())
+    return made
+
+
+def happened(backend: Backend, name: str) -> list[Event]:
+    """All events of a name, oldest first."""
+    found = backend.get_many(backend.list(f"events/{name}/"))
+    return [Event(**json.loads(data)) for _, data in sorted(found.items())]
+
+
+def waiting(backend: Backend, name: str, pipeline: str) -> list[Event]:
+    """The events that no run of ``pipeline`` has answered, oldest first.
+
+    A run that was to answer and has no record minutes later never began: its event waits again.
+    """
+    folder = f"answers/{name}/{pipeline}"
+    answers = backend.get_many([f"{folder}/{id}" for id in backend.children(folder)])
+    runs = {key.rpartition("/")[2]: data.decode() for key, data in answers.items()}
+    begun = {
+        id
+        for id, run in runs.items()
+        if time.time() - run_time(run) < BEGINNING or backend.exists(run_key(run))
+    }
+    return [event for event in happened(backend, name) if event.id not in begun]
+
+
+def answer(backend: Backend, event: Event, pipeline: str, run_id: str) -> bool:
+    """Note that a run answers an event; False where another one does."""
+    key = f"answers/{event.name}/{pipeline}/{event.id}"
+    return backend.put_if_absent(key, run_id.encode())
