@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackyard.errors import InvalidInput
 from stackyard.execute import current
-from stackyard.gating.report import GateReport, Question, ask, lines
+from stackyard.gating.ask import Question, ask
+from stackyard.gating.report import GateReport, lines
 from stackyard.pipeline import step
 
 if TYPE_CHECKING:
