@@ -142,7 +142,6 @@ def _resources(value: Any) -> dict[str, Any]:
 
 _READERS: dict[str, Any] = {
     "retries": _retries,
-    "emits": _emits,
     "retry_delay": seconds,
     "timeout": _timeout,
     "cache": _cache,
@@ -150,4 +149,5 @@ _READERS: dict[str, Any] = {
     "version": _version,
     "fingerprint": _fingerprint,
     "resources": _resources,
+    "emits": _emits,
 }
