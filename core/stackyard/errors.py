@@ -12,7 +12,7 @@
     │   ├── Unstorable             no format can hold a step's result
     │   └── DigestMismatch         what was read is not what was written
     ├── RunError                   the run was made and did not succeed    (exit code 1)
-    │   ├── StepFailed
+    │   ├── StepFailed             no other try can mend it
     │   │   ├── GateRefused        the uses of a test set are spent
     │   │   ├── PromotionRefused   a registry did not give a version an alias
     │   │   └── ValidationFailed   the data are not as a suite expects

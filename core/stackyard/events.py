@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from stackyard.conditions import when
@@ -15,17 +14,9 @@ from stackyard.execute import current
 from stackyard.options import seconds
 from stackyard.pipeline import step
 from stackyard.store import events
+from stackyard.store.events import TriggerDecision
 
 DAY = 86_400.0
-
-
-@dataclass(frozen=True)
-class TriggerDecision:
-    """Whether an event was told, and why; written into the record of the step that decided."""
-
-    event: str
-    told: bool
-    reason: str
 
 
 class Due(NamedTuple):

@@ -10,8 +10,8 @@ from stackyard.components.data_versioner import DataVersion
 from stackyard.components.feature_store import FeaturesUsed
 from stackyard.components.validator import Check, ValidationReport
 from stackyard.display import plural, size
-from stackyard.events import TriggerDecision
 from stackyard.gating.report import GateReport, summary
+from stackyard.store.events import TriggerDecision
 
 if TYPE_CHECKING:
     from stackyard.store.records import AttemptRecord

@@ -308,16 +308,7 @@ class Runner:
     def notify(self, hook: str, event: StepEvent | None = None) -> None:
         """Tell the listeners; one that raises is reported and changes nothing."""
         listeners = self.stack.plugins.listeners(hook)
-        if not listeners:
-            return
-        from stackyard import projection
-        from stackyard.execute import describe
+        if listeners:
+            from stackyard.listening import notify
 
-        facts = projection.facts(self.store, self.run_id)
-        arguments = {"run": facts} if event is None else {"run": facts, "event": event}
-        for plugin, listener in listeners:
-            try:
-                listener(**arguments)
-            except (Exception, SystemExit) as exc:  # a listener only listens: it is reported
-                said = f"warning: listener {plugin} failed in {hook}: {describe(exc)}"
-                print(said, file=sys.stderr)
+            notify(listeners, hook, self.store, self.run_id, event)

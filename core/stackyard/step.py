@@ -21,7 +21,8 @@ Output: the last line of standard output is the reference, JSON of at most 1 kB;
 the step prints goes to standard error.
 
 Exit codes: 0 done, 1 the step failed and may be tried again, 2 the request or the configuration is
-wrong, 99 a condition does not hold: the step is skipped, and with it what depends on it.
+wrong or no other try can mend the step, 99 a condition does not hold: the step is skipped, and with
+it what depends on it.
 
 ``python -m stackyard.step --finish`` closes the run's record and projects it to the trackers.
 """

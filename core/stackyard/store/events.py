@@ -47,6 +47,15 @@ class Event:
         return {name: self.params[name] for name in names if name in self.params}
 
 
+@dataclass(frozen=True)
+class TriggerDecision:
+    """Whether an event was told, and why; written into the record of the step that decided."""
+
+    event: str
+    told: bool
+    reason: str
+
+
 def put(backend: Backend, event: Event) -> Event:
     """Write an event down; returns it with its time and id."""
     now = time.time_ns()
