@@ -114,6 +114,16 @@ def new_code(flights: pd.DataFrame) -> pd.DataFrame:
     return flights.assign(carrier=flights["carrier"].where(flights.index % 100 != 7, "ZZ"))
 
 
+def twice(flights: pd.DataFrame) -> pd.DataFrame:
+    """A day was delivered twice."""
+    return pd.concat([flights, flights[flights["day"] == 3]], ignore_index=True)
+
+
+def words(flights: pd.DataFrame) -> pd.DataFrame:
+    """A few hours are no hours."""
+    return flights.assign(time_hour=flights["time_hour"].where(flights.index >= 20, "yesterday"))
+
+
 @pytest.mark.parametrize(
     ("fault", "wanted"),
     [
@@ -122,6 +132,8 @@ def new_code(flights: pd.DataFrame) -> pd.DataFrame:
         (half, ["expect_table_row_count_to_be_between"]),
         (renamed, ["expect_table_columns_to_match_set", "carrier"]),
         (new_code, ["expect_column_values_to_be_in_set(carrier)"]),
+        (twice, ["expect_compound_columns_to_be_unique"]),
+        (words, ["expect_column_values_to_match_regex(time_hour)"]),
     ],
 )
 def test_a_corrupted_month_is_stopped(
