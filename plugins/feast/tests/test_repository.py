@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,29 @@ def test_what_feast_itself_changed_is_seen(tmp_path: Path) -> None:
     assert made.state() is None
     assert list(made.describe()) == []
     assert made.state() is not None
+
+
+def test_a_project_that_was_moved_or_copied_reads_its_own_rows(tmp_path: Path) -> None:
+    """Sources stand in the registry as seen from its folder."""
+    first = tmp_path / "first"
+    (first / "data").mkdir(parents=True)
+    weather().to_parquet(first / "data" / "own.parquet", coerce_timestamps="us")
+    store = FeastFeatureStore(FeastConfig(), Context(project=first, state_dir=first / "s"))
+    own = replace(WEATHER, name="own", source="data/own.parquet")
+    store.apply([WEATHER, own])
+    store.write("weather", weather())
+    shutil.copytree(first, tmp_path / "copied")
+    first.rename(tmp_path / "moved")
+    for name in ("copied", "moved"):
+        there = tmp_path / name
+        store = FeastFeatureStore(FeastConfig(), Context(project=there, state_dir=there / "s"))
+        store.write("weather", weather().assign(temp=7.0))
+        weather().assign(temp=8.0).to_parquet(there / "data/own.parquet", coerce_timestamps="us")
+        for view, temp in (("weather", 7.0), ("own", 8.0)):
+            joined = store.historical(questions(["JFK"], [3]), [f"{view}:temp"], timestamp="at")
+            assert plain(joined["temp"]) == [temp]
+        store.materialize(START.to_pydatetime())
+        assert [finding.ok for finding in store.check()] == [True]
+        applied = store.apply([WEATHER, own])
+        assert [view.digest for view in applied] == [v.digest for v in store.describe()][::-1]
+    assert not first.exists()

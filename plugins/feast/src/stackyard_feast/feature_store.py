@@ -86,7 +86,9 @@ class FeastFeatureStore(FeatureStore):
                         [
                             made
                             for d in new
-                            for made in objects.made_of(d, sources[d.name], kept=not d.source)
+                            for made in objects.made_of(
+                                d, self._registry.within(sources[d.name]), kept=not d.source
+                            )
                         ]
                     )
                     known = self._registry.refresh(feast)

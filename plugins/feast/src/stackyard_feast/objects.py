@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -105,7 +106,7 @@ def known(view: Any, folder: Path) -> KnownView:
             timestamp=source.timestamp_field,
             created=source.created_timestamp_column or "",
             ttl=ttl,
-            source=str(folder / source.path.removeprefix("file://")),
+            source=os.path.normpath(folder / source.path.removeprefix("file://")),
             kept=view.tags.get(KEPT) == "yes",
             columns={n: mapping[n] for n in (*keys, *features) if n in mapping},
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,6 +65,10 @@ class Registry:
     @property
     def _settings(self) -> Path:
         return (self.repo or self.folder) / "feature_store.yaml"
+
+    def within(self, source: str) -> str:
+        """A source as the registry has it: from its own folder, so that a project can be moved."""
+        return os.path.relpath(source, self.folder)
 
     def views(self) -> dict[str, KnownView]:
         """All views by name; asks Feast only where the registry changed behind our back.
@@ -182,7 +187,8 @@ class Registry:
 
     def _home(self) -> Path:
         """Where relative paths count from: in Feast's sources, from the current folder."""
-        return self.repo if self.repo is not None and self.repo.is_dir() else Path.cwd()
+        home = self.repo or self.folder
+        return home if home.is_dir() else Path.cwd()
 
     def _open(self) -> Feast:
         from feast import FeatureStore as Feast

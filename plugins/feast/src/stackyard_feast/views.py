@@ -114,9 +114,10 @@ def recall(
     """
     try:
         said = json.loads(file.read_bytes())
-        if said["format"] != FORMAT:
+        found = registry or Path(said["registry"])
+        if said["format"] != FORMAT or said["registry"] != str(found):  # moved, with its sources
             return None
-        if not changed and said["digest"] != digest_of(registry or Path(said["registry"])):
+        if not changed and said["digest"] != digest_of(found):
             return None
         return {row["name"]: KnownView(**row) for row in said["views"]}
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # made anew from the registry
