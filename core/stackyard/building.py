@@ -53,11 +53,6 @@ class Node:
         """Names of the outputs."""
         return self.signature.outputs
 
-    @property
-    def upstream(self) -> set[str]:
-        """Names of the nodes that must come first."""
-        return {*self.freeze().upstream}
-
     def freeze(self) -> Step:
         """Return the node as data."""
         return Step(
@@ -156,7 +151,8 @@ class Builder:
         Raises:
             PipelineError: steps wait for each other.
         """
-        waiting = {name: node.upstream for name, node in self.nodes.items()}
+        steps = {name: node.freeze() for name, node in self.nodes.items()}
+        waiting = {name: step.upstream for name, step in steps.items()}
         count = {name: len(upstream) for name, upstream in waiting.items()}
         down: dict[str, list[str]] = {name: [] for name in waiting}
         for name, upstream in waiting.items():
@@ -166,7 +162,7 @@ class Builder:
         done: list[Step] = []
         while ready:
             _, name = heapq.heappop(ready)
-            done.append(self.nodes[name].freeze())
+            done.append(steps[name])
             for other in down[name]:
                 count[other] -= 1
                 if not count[other]:

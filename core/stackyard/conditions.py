@@ -21,7 +21,25 @@ U = TypeVar("U")
 _BOOL = of_class(bool)
 
 
-class when:
+class _Branch:
+    """Steps that depend on a condition: ``turned`` is what an ``otherwise`` behind may turn."""
+
+    def __init__(self, builder: Builder, condition: Condition, turned: Condition | None) -> None:
+        self._builder, self._condition, self._turned = builder, condition, turned
+
+    def __enter__(self) -> None:
+        self._builder.branch(self._condition)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._builder.leave(self._turned)
+
+
+class when(_Branch):
     """Run the steps inside only where ``condition`` is true; else they are skipped.
 
     ``condition`` is what a step gives, or a parameter of the pipeline: a ``bool``. What a step
@@ -37,22 +55,12 @@ class when:
     """
 
     def __init__(self, condition: bool) -> None:
-        self._builder = _builder("when()")
-        self._condition = Condition(_decider(self._builder, condition, "when()"), True)
-
-    def __enter__(self) -> None:
-        self._builder.branch(self._condition)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._builder.leave(self._condition)
+        builder = _builder("when()")
+        holds = Condition(_decider(builder, condition, "when()"), True)
+        super().__init__(builder, holds, holds)
 
 
-class otherwise:
+class otherwise(_Branch):
     """Run the steps inside only where the condition of the ``when`` before is false.
 
     Raises:
@@ -60,24 +68,13 @@ class otherwise:
     """
 
     def __init__(self) -> None:
-        self._builder = _builder("otherwise()")
-        before = self._builder.before
+        builder = _builder("otherwise()")
+        before = builder.before
         if before is None:
             raise PipelineError(
                 f"{here()}: otherwise() stands directly behind a `with when(...)`, and here is none"
             )
-        self._condition = Condition(before.of, not before.holds)
-
-    def __enter__(self) -> None:
-        self._builder.branch(self._condition)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._builder.leave(None)
+        super().__init__(builder, Condition(before.of, not before.holds), None)
 
 
 def either(then: T, other: U, *, when: bool) -> T | U:

@@ -26,6 +26,7 @@ from stackyard.store import cachekey
 from stackyard.store.records import (
     AttemptId,
     AttemptRecord,
+    AttemptStatus,
     EndRecord,
     EndStatus,
     RunRecord,
@@ -159,19 +160,7 @@ class Runner:
         why = unmet(step, self._truths(upstream))
         if why is None:
             return None
-        record = AttemptRecord(
-            run_id=self.run_id,
-            step=step.name,
-            attempt=self._next_number(step.name),
-            status="skipped",
-            started=time.time(),
-            seconds=0.0,
-            key="",
-            why=why,
-            host=host_name(),
-            pid=os.getpid(),
-        )
-        return self.write(record)
+        return self._not_run(step, self._next_number(step.name), "skipped", why)
 
     def _truths(self, upstream: Upstream) -> Truths:
         return Truths(self.record.params, upstream, self.store.artifacts.load)
@@ -184,13 +173,11 @@ class Runner:
             return None
         source, why = found
         origin = source.reused or AttemptId(source.run_id, source.step, source.attempt)
-        record = AttemptRecord(
-            run_id=self.run_id,
-            step=step.name,
-            attempt=attempt.number,
-            status="cached",
-            started=time.time(),
-            seconds=0.0,
+        return self._not_run(
+            step,
+            attempt.number,
+            "cached",
+            why,
             key=attempt.key,
             key_parts=attempt.key_parts,
             inputs=attempt.inputs,
@@ -199,9 +186,24 @@ class Runner:
             journal=source.journal,
             kept=source.kept,
             reused=origin,
+        )
+
+    def _not_run(
+        self, step: Step, number: int, status: AttemptStatus, why: str, key: str = "", **more: Any
+    ) -> AttemptRecord:
+        """Write and return the record of an attempt that nobody had to make."""
+        record = AttemptRecord(
+            run_id=self.run_id,
+            step=step.name,
+            attempt=number,
+            status=status,
+            started=time.time(),
+            seconds=0.0,
+            key=key,
             why=why,
             host=host_name(),
             pid=os.getpid(),
+            **more,
         )
         return self.write(record)
 

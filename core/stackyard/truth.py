@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stackyard.errors import PipelineError
 from stackyard.graph import FromParam, FromStep, Step
-from stackyard.inputs import chosen, shown
+from stackyard.inputs import chosen, eithers, shown
 
 if TYPE_CHECKING:
     from stackyard.store.records import ArtifactRef, AttemptRecord
@@ -76,6 +76,8 @@ def decided(step: Step, found: Mapping[str, bool] | Truth) -> Step:
             raise PipelineError(f"step {step.name!r}: either(): {shown(source)} gave nothing")
         return said
 
+    if not any(True for binding in step.inputs.values() for _ in eithers(binding)):
+        return step  # nearly all are such: no copy for them
     return replace(step, inputs={name: chosen(b, truth) for name, b in step.inputs.items()})
 
 
