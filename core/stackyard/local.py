@@ -21,6 +21,7 @@ from stackyard.errors import StackyardError, UsageError
 from stackyard.execute import Attempt, execute, failed
 from stackyard.graph import Step
 from stackyard.local_config import LocalConfig
+from stackyard.processes import uninterrupted
 from stackyard.runner import Runner
 from stackyard.store.records import AttemptRecord
 from stackyard.worker import Answer, Pool
@@ -50,10 +51,11 @@ class LocalOrchestrator(Orchestrator):
             stopped = execution.under_way
             why = f"stopped by {exc}" if exc.args else "stopped by hand"
             try:
-                for name in stopped:
-                    watch(StepEvent(name, "interrupted"))
+                with uninterrupted():
+                    execution.pool.close()
+                    for name in stopped:
+                        watch(StepEvent(name, "interrupted"))
             finally:  # whoever watched may have been stopped as well
-                execution.pool.close()
                 warnings = runner.finish("cancelled", why, stopped)
             return RunOutcome("cancelled", why, "", tuple(warnings), stopped)
         except StackyardError as exc:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -104,6 +106,30 @@ def stop(
             return True
     names = ", ".join(str(p.pid) for p in left)
     raise Unavailable(f"could not stop processes {names}: they do not end even when killed")
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait for the end of the block.
+
+    For what takes moments and must not stay half done: processes that were frozen to be killed
+    would hold the terminal for ever.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which signals do not interrupt
+        yield
+        return
+    asked: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {n: h for n in numbers if callable(h := signal.getsignal(n))}
+    try:
+        for number in before:
+            signal.signal(number, lambda asked_for, frame: asked.append(asked_for))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if asked:
+            signal.raise_signal(asked[0])
 
 
 def kill_tree(pid: int) -> None:

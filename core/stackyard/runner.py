@@ -19,6 +19,7 @@ from stackyard.binding import Upstream, bind
 from stackyard.components.base import Journal, actor, redact
 from stackyard.earlier import Earlier
 from stackyard.graph import Graph, Injection, Step
+from stackyard.processes import uninterrupted
 from stackyard.provenance import git_state
 from stackyard.states import states
 from stackyard.step_code import code_of, open_index, user_fingerprint
@@ -287,11 +288,12 @@ class Runner:
         self, status: EndStatus, error: str | None = None, interrupted: tuple[str, ...] = ()
     ) -> list[str]:
         """Close the run's record, project it to the trackers; return warnings for people."""
-        from stackyard import projection
-
         error = redact(error) if error else None
         end = EndRecord(self.run_id, status, time.time(), error, interrupted=interrupted)
-        self.store.records.end(end)
+        with uninterrupted():  # an import that Ctrl-C breaks off can fail in any way
+            from stackyard import projection
+
+            self.store.records.end(end)
         warnings = projection.publish(self.store, self.stack, self.run_id)
         if warnings:
             self.store.records.end(replace(end, warnings=tuple(warnings)))

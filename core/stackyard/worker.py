@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 from stackyard.components.base import redact
 from stackyard.errors import StackyardError, StepTimeout, UsageError
 from stackyard.execute import describe
-from stackyard.processes import kill_tree
+from stackyard.processes import kill_tree, uninterrupted
 
 if TYPE_CHECKING:
     from stackyard.execute import Attempt
@@ -187,9 +187,10 @@ class Pool:
         return Answer(attempt, started, error=error)
 
     def _drop(self, worker: Worker) -> None:
-        self._selector.unregister(worker.answers)
-        self._workers.remove(worker)
-        worker.kill()
+        with uninterrupted():
+            self._selector.unregister(worker.answers)
+            self._workers.remove(worker)
+            worker.kill()
 
 
 def _shipped(runner: Runner, attempt: Attempt) -> str | None:

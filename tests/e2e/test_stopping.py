@@ -249,15 +249,17 @@ def test_a_dead_worker_is_noticed_though_its_child_lives(place: Place, tmp_path:
     assert not lives(number(tmp_path / "child"))
 
 
-def test_a_second_ctrl_c_is_as_clean(place: Place, marks: Path) -> None:
+@pytest.mark.parametrize("pause", [0.0, 0.01, 0.02, 0.04, 0.08])
+def test_a_second_ctrl_c_is_as_clean(place: Place, marks: Path, pause: float) -> None:
+    """Also while processes are being killed; one that stays would hold the output open."""
     with started(place, "run", "dags/steps.py:apart", env={"MARKS": str(marks)}) as process:
-        number(marks / "step")
+        pids = [number(marks / name) for name in (*CHILDREN, "step")]
         process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        time.sleep(pause)
         code, _, err = end(process, signal.SIGINT)
     assert code == 1, err
     assert "Traceback" not in err
-    until(lambda: not lives(number(marks / "step")), 30)
+    until(lambda: not any(lives(pid) for pid in pids), 30)
     assert shown(place)["status"] in ("cancelled", "interrupted")
 
 
