@@ -24,6 +24,7 @@ from sklearn.metrics import (
 from stackyard import gate, package_model
 from stackyard.errors import GateRefused, InvalidInput
 from stackyard.gating import intervals
+from stackyard.gating.ask import Question, ask
 from stackyard.gating.condition import read_condition
 from stackyard.gating.decide import Answers, decide, interval
 from stackyard.gating.metrics import METRICS
@@ -183,14 +184,14 @@ def test_accuracies_have_an_exact_bound() -> None:
     condition = read_condition("accuracy - accuracy_champion > 0 +/- 0.05", METRICS)
     truth = np.array([1.0] * 100)
     mine, theirs = np.array([1.0] * 90 + [0.0] * 10), np.array([1.0] * 80 + [0.0] * 20)
-    found = interval(condition, Answers(truth, mine, theirs), 0.95)
+    found = interval(condition, Answers(truth, mine, theirs), 0.05)
     assert found.method == "exact bound"
     assert found.estimate == pytest.approx(0.1)
     # By definition: the shares at which 10 or more, and 0, of 100 have a probability of 1.25 %.
     least = brentq(lambda p: binom.sf(9, 100, p) - 0.0125, 0.001, 0.1)
     most = brentq(lambda p: binom.cdf(0, 100, p) - 0.0125, 0.001, 0.1)
     assert found.low == pytest.approx(least - most, abs=1e-9)
-    assert decide(condition, Answers(truth, mine, theirs), 0.95).outcome == "pass"
+    assert decide(condition, Answers(truth, mine, theirs), 0.05).outcome == "pass"
 
 
 @pytest.mark.parametrize("condition", [
@@ -204,7 +205,7 @@ def test_no_better_a_model_passes_no_more_often_than_stated(condition: str) -> N
         random = np.random.default_rng(seed)
         truth = (random.random(300) < 0.4).astype(float)
         one, other = (np.clip(truth * 0.2 + random.random(300) * 0.8, 0, 1) for _ in range(2))
-        passed += decide(asked_, Answers(truth, one, other), 0.9).outcome == "pass"
+        passed += decide(asked_, Answers(truth, one, other), 0.1).outcome == "pass"
     # One side of 0.9 is 5 %: of 200, 10 are expected and 20 have a probability of 0.1 %.
     assert passed <= 20
     if "accuracy" not in condition:  # whose bound is conservative
@@ -286,6 +287,37 @@ def test_a_question_that_cannot_be_is_refused(more: dict[str, Any], said: str) -
     with pytest.raises(InvalidInput) as caught:
         asked("good", "poor", frame(200), **more)
     assert said in str(caught.value)
+
+
+def test_many_uses_make_wide_bounds_and_no_infinite_ones() -> None:
+    on = frame()
+    widths = []
+    for uses in (1, 100, 1000):
+        report = asked("good", "poor", on, uses=uses).report
+        widths.append(report.high - report.low)
+    assert widths[0] < widths[1] < widths[2] < 2
+    with pytest.raises(InvalidInput, match="uses is 1001: a test set has 1 to 1000"):
+        asked("good", "poor", on, uses=1001)
+
+
+def test_a_question_that_cannot_be_answered_spends_nothing() -> None:
+    question = Question(BETTER, "late", "pass", 0.999, (), 0.0, 10)
+    spent: list[int] = []
+
+    def spend_one() -> None:
+        spent.append(1)
+
+    for on in (frame(200).drop(columns="good"), frame(200).assign(late=1), frame(0)):
+        with pytest.raises(InvalidInput):
+            ask(question, Score("good"), Score("poor"), on, spend_one)
+    assert spent == []
+    ask(question, Score("good"), Score("poor"), frame(200), spend_one)
+    assert spent == [1]
+
+
+def test_what_first_says_is_checked_while_there_is_a_champion() -> None:
+    with pytest.raises(InvalidInput, match="condition 'passs'"):
+        asked("good", "poor", frame(200), first="passs")
 
 
 def test_uses_are_counted_and_the_same_question_is_free(tmp_path: Any) -> None:

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 from stackyard.errors import InvalidInput
 from stackyard.gating import decide
 from stackyard.gating.condition import Condition, read_condition
-from stackyard.gating.decide import Answers, Outcome, SliceReport
+from stackyard.gating.decide import Answers
 from stackyard.gating.metrics import METRICS, OF_NUMBERS
 from stackyard.gating.predictions import predictions, truth
-from stackyard.gating.report import GateReport
+from stackyard.gating.report import GateReport, Outcome, SliceReport
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from stackyard.store.uses import Use
+
+
+MANY = 1000  # uses: a test set that is asked more often has nothing left to say
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def ask(
     on: pd.DataFrame,
     spend: Callable[[], Use | None],
 ) -> GateReport:
-    """Answer a question; ``spend`` is called before anything of the test set is looked at.
+    """Answer a question; ``spend`` is called when it can be answered, before anything is told.
 
     Raises:
         GateRefused: by ``spend``: the uses of the test set are spent.
@@ -51,17 +54,16 @@ def ask(
         outcome: Outcome = "pass" if question.first == "pass" else "fail"
         why = f"there is no champion yet: first={question.first!r}"
         return GateReport(question.condition, outcome, why, len(on), question.reliability)
-    use = spend()
     answers = _answers(condition, question, challenger, champion, on)
+    decide.check(condition, answers)
+    use = spend()
     # 2 ** uses answers: each yes or no teaches whoever makes the next model.
-    reliability = 1 - (1 - question.reliability) / 2.0**question.uses
-    found = decide.decide(condition, answers, reliability)
+    error = (1 - question.reliability) / 2.0**question.uses
+    found = decide.decide(condition, answers, error)
     parts: tuple[SliceReport, ...] = ()
     if question.slices and answers.champion is not None:
         columns = list(question.slices)
-        parts = tuple(
-            decide.slices(condition, answers, on, columns, question.margin, question.reliability)
-        )
+        parts = tuple(decide.slices(condition, answers, on, columns, question.margin, error))
     worse = [f"{part.column}={part.value}" for part in parts if part.verdict == "worse"]
     outcome, reason = found.outcome, found.reason
     if worse:
@@ -89,21 +91,19 @@ def _condition(question: Question, champion: Any) -> Condition | None:
     condition = read_condition(question.condition, METRICS)
     if not 0 < question.reliability < 1:
         raise InvalidInput(f"reliability is {question.reliability}: it is between 0 and 1")
-    if question.uses < 1:
-        raise InvalidInput(f"uses is {question.uses}: a test set has at least one")
+    if not 1 <= question.uses <= MANY:
+        raise InvalidInput(f"uses is {question.uses}: a test set has 1 to {MANY}")
     kinds = {name in OF_NUMBERS for name in condition.metrics}
     if len(kinds) > 1:
         raise InvalidInput(f"condition {condition.text!r}: metrics of classes and of numbers")
     if question.slices and not condition.compares:
         raise InvalidInput("slices: the condition does not name the champion")
-    if champion is not None or not condition.compares:
-        return condition
-    if question.first in ("pass", "fail"):
-        return None
-    alone = read_condition(question.first, METRICS)
-    if alone.compares:
-        raise InvalidInput(f"first {question.first!r}: there is no champion to compare with")
-    return alone
+    alone = None
+    if question.first not in ("pass", "fail"):  # also where a champion makes it needless
+        alone = read_condition(question.first, METRICS)
+        if alone.compares:
+            raise InvalidInput(f"first {question.first!r}: there is no champion to compare with")
+    return condition if champion is not None or not condition.compares else alone
 
 
 def _answers(

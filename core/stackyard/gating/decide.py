@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from stackyard.errors import InvalidInput
 from stackyard.gating import intervals
 from stackyard.gating.condition import CHAMPION, Condition
 from stackyard.gating.intervals import Interval
 from stackyard.gating.metrics import METRICS
+from stackyard.gating.report import Outcome, SliceReport
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from stackyard.gating.metrics import Vector, Weights
 
-Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
 LEAST = 30  # rows without which nothing is said of a slice
 
 
@@ -36,21 +36,6 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class SliceReport:
-    """How the challenger does on the rows whose ``column`` has ``value``.
-
-    ``verdict``: ``worse`` where it is shown to be worse and seems so by more than the margin,
-    ``unclear`` where only the latter, ``too few`` below 30 rows, else ``ok``.
-    """
-
-    column: str
-    value: str
-    rows: int
-    verdict: Literal["ok", "unclear", "worse", "too few"]
-    estimate: float | None = None
-
-
-@dataclass(frozen=True)
 class Decision:
     """What became of a condition: ``low`` and ``high`` bound the left side of it."""
 
@@ -60,17 +45,15 @@ class Decision:
     needed: int = 0  # labels more, where the outcome is inconclusive
 
 
-def decide(condition: Condition, answers: Answers, reliability: float) -> Decision:
+def decide(condition: Condition, answers: Answers, error: float) -> Decision:
     """Hold the condition against the bounds between which its left side lies.
 
     It passes where the lower bound is above the condition's, and fails where the upper one is not.
     In between it fails where the left side is known within the tolerance: then it is not shown to
     be larger (ease.ml/ci's mode free of false positives); else more labels could still tell.
-
-    Raises:
-        InvalidInput: the rows cannot tell the metric, e.g. all are of one class.
+    ``error`` is the probability that the answer is wrong.
     """
-    found = interval(condition, answers, reliability)
+    found = interval(condition, answers, error)
     rows = len(answers.truth)
     if found.low > condition.bound:
         return Decision("pass", "", found)
@@ -88,18 +71,18 @@ def slices(
     frame: pd.DataFrame,
     columns: list[str],
     margin: float,
-    reliability: float,
+    error: float,
 ) -> Iterator[SliceReport]:
     """Hold challenger and champion against each other on the rows of each value.
 
-    The reliability is that of all slices together (Bonferroni).
+    ``error`` is that of all slices together (Bonferroni).
     """
     parts = [
         (column, str(value), places)
         for column in columns
         for value, places in frame.groupby(column, observed=True).indices.items()
     ]
-    each = 1 - (1 - reliability) / max(1, len(parts))
+    each = error / max(1, len(parts))
     for column, value, places in parts:
         mine = answers.of(places)
         if len(places) < LEAST or not _both_classes(condition, mine):
@@ -111,27 +94,30 @@ def slices(
         yield SliceReport(column, value, len(places), verdict, found.estimate)
 
 
-def interval(condition: Condition, answers: Answers, reliability: float) -> Interval:
-    """Where the left side of the condition lies, from its rows: exact for accuracies alone.
-
-    Raises:
-        InvalidInput: all rows are of one class, or there are none.
-    """
+def check(condition: Condition, answers: Answers) -> None:
+    """Raise InvalidInput where the rows cannot tell the metric: none, or all of one class."""
     if not len(answers.truth):
         raise InvalidInput("the test set has no rows")
     if not _both_classes(condition, answers):
         raise InvalidInput("all rows of the test set are of one class, so nothing can be compared")
+
+
+def interval(condition: Condition, answers: Answers, error: float) -> Interval:
+    """Where the left side of the condition lies, from its rows: exact for accuracies alone.
+
+    ``error`` is the probability that it lies elsewhere.
+    """
     if dict(condition.terms) == {"accuracy": 1.0, f"accuracy{CHAMPION}": -1.0}:
         right = [(given >= 0.5) == (answers.truth >= 0.5) for given in _both(answers)]
         better, worse = right[0] & ~right[1], right[1] & ~right[0]
-        return intervals.exact(int(better.sum()), int(worse.sum()), len(right[0]), reliability)
+        return intervals.exact(int(better.sum()), int(worse.sum()), len(right[0]), error)
 
     def measure(weights: Weights) -> Vector:
         return sum(  # type: ignore[return-value]
             factor * figure(name, answers, weights) for name, factor in condition.terms.items()
         )
 
-    return intervals.bootstrap(measure, len(answers.truth), reliability)
+    return intervals.bootstrap(measure, len(answers.truth), error)
 
 
 def figure(name: str, answers: Answers, weights: Weights) -> Vector:

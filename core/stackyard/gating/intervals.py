@@ -14,7 +14,7 @@ CELLS = 4_000_000  # of the matrix of weights that is made at once
 
 
 class Interval(NamedTuple):
-    """An estimate, and the bounds between which the truth lies with the reliability."""
+    """An estimate, and the bounds between which the truth lies but for the stated error."""
 
     estimate: float
     low: float
@@ -28,18 +28,18 @@ class Interval(NamedTuple):
 
 
 def bootstrap(
-    measure: Callable[[Weights], Vector], rows: int, reliability: float, seed: int = 0
+    measure: Callable[[Weights], Vector], rows: int, error: float, seed: int = 0
 ) -> Interval:
     """A paired bootstrap: all metrics and both models see the same draws.
 
     The bounds are the estimate plus and minus the normal quantile times the standard deviation over
     ``DRAWS`` draws (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3):
-    quantiles of the draws themselves would need far more of them at the reliabilities of a gate.
+    quantiles of the draws themselves would need far more of them at the errors of a gate.
 
     Args:
         measure: the figure for each row of a matrix of weights, (draws, rows).
         rows: number of rows that are drawn from.
-        reliability: probability that the truth lies between the bounds.
+        error: probability that the truth lies elsewhere; 1 minus it may be 1 in floats.
         seed: the same seed gives the same bounds.
     """
     import numpy as np
@@ -53,24 +53,24 @@ def bootstrap(
         places = random.integers(0, rows, (number, rows)) + rows * np.arange(number)[:, None]
         drawn = np.bincount(places.ravel(), minlength=number * rows).reshape(number, rows)
         found.append(measure(drawn.astype(float)))
-    reach = float(norm.isf((1 - reliability) / 2)) * float(np.std(np.concatenate(found), ddof=1))
+    reach = float(norm.isf(error / 2)) * float(np.std(np.concatenate(found), ddof=1))
     return Interval(estimate, estimate - reach, estimate + reach, "paired bootstrap")
 
 
-def exact(better: int, worse: int, rows: int, reliability: float) -> Interval:
+def exact(better: int, worse: int, rows: int, error: float) -> Interval:
     """Bounds of the difference of two accuracies on the same rows, without approximation.
 
     The difference is that of two shares: of rows that only one model has right, and of those that
     only the other has. Each has its bounds of Clopper and Pearson (Biometrika 26, 1934); that all
-    four hold has the reliability by the union bound.
+    four hold is by the union bound.
 
     Args:
         better: rows that only the challenger has right.
         worse: rows that only the champion has right.
         rows: all rows.
-        reliability: probability that the truth lies between the bounds.
+        error: probability that the truth lies elsewhere.
     """
-    tail = (1 - reliability) / 4
+    tail = error / 4
     (low, high), (lowest, highest) = (_share(n, rows, tail) for n in (better, worse))
     return Interval((better - worse) / rows, low - highest, high - lowest, "exact bound")
 

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from stackyard.display import plural
 from stackyard.gating.condition import CHAMPION
-from stackyard.gating.decide import Outcome, SliceReport
+
+Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class SliceReport:
+    """How the challenger does on the rows whose ``column`` has ``value``.
+
+    ``verdict``: ``worse`` where it is shown to be worse and seems so by more than the margin,
+    ``unclear`` where only the latter, ``too few`` below 30 rows, else ``ok``.
+    """
+
+    column: str
+    value: str
+    rows: int
+    verdict: Literal["ok", "unclear", "worse", "too few"]
+    estimate: float | None = None
 
 
 @dataclass(frozen=True)
