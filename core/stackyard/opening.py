@@ -120,7 +120,8 @@ def open_task(
     )
     made = Runner.begin(request, stack, stack.store(store_url), bundle=bundle)
     for event in waited:
-        events.answer(store.backend, event, pipeline, run_id)
+        if events.answer(store.backend, event, pipeline, run_id):
+            events.begun(store.backend, event, pipeline)
     return made
 
 

@@ -99,7 +99,7 @@ def test_what_is_not_there_is_told(models: Place) -> None:
     assert models.run("model", "list").stderr == "no model is registered here yet\n"
     done = models.run("model", "list", "--component", "tracker", check=False)
     assert done.returncode == 2
-    assert "name a registry: registry or registry.NAME" in done.stderr
+    assert "--component tracker: is no registry. Write registry.NAME" in done.stderr
     for words in (("model", "promote", "late", "1"), ("model", "history")):
         done = models.run(*words, check=False)
         assert done.returncode == 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stackyard.errors import ParameterError, UsageError
 
 if TYPE_CHECKING:
+    from stackyard.components.base import History
     from stackyard.project import Project
     from stackyard.stack import Stack
 
@@ -51,7 +52,9 @@ def add_component(parser: argparse.ArgumentParser, kind: str) -> None:
     )
 
 
-def open_component(stack: Stack, kind: str, option: str | None) -> closing[Any]:
+def open_component(
+    stack: Stack, kind: str, option: str | None, *, history: History | None = None
+) -> closing[Any]:
     """The component that ``--component`` names, closed at the end of a ``with``.
 
     Raises:
@@ -61,7 +64,7 @@ def open_component(stack: Stack, kind: str, option: str | None) -> closing[Any]:
     if found != kind:
         what = kind.replace("_", " ")
         raise UsageError(f"--component {option}: is no {what}. Write {kind}.NAME")
-    return closing(stack.component(kind, instance or None))
+    return closing(stack.component(kind, instance or None, history=history))
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

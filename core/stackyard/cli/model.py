@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stackyard.cli import output
-from stackyard.cli.arguments import Once, add_json, add_stack, open_project_stack
+from stackyard.cli.arguments import (
+    Once,
+    add_component,
+    add_json,
+    add_stack,
+    open_component,
+    open_project_stack,
+)
 from stackyard.errors import UsageError
 from stackyard.store.history import StoreHistory
 
 if TYPE_CHECKING:
-    from stackyard.components.registry import Registry
     from stackyard.stack import Stack
 
 KIND = "registry"
@@ -44,10 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="on what evidence, for the history",
     )
     for sub in commands.choices.values():
-        sub.add_argument(
-            "--component", action=Once, metavar="C",
-            help=f"a named registry of the stack, {KIND}.NAME (default: {KIND})",
-        )  # fmt: skip
+        add_component(sub, KIND)
         add_stack(sub)
         add_json(sub)
 
@@ -124,22 +126,10 @@ def _promote(stack: Stack, args: argparse.Namespace) -> int:
     return 1 if status == "refused" else 0
 
 
-@contextmanager
-def _opened(stack: Stack, component: str | None) -> Iterator[Registry]:
+def _opened(stack: Stack, component: str | None) -> closing[Any]:
     """The registry, whose changes go into the history of the stack's store."""
-    found = stack.component(KIND, _instance(component), history=_of_store(stack, component))
-    try:
-        yield found
-    finally:
-        found.close()
+    return open_component(stack, KIND, component, history=_of_store(stack, component))
 
 
 def _of_store(stack: Stack, component: str | None) -> StoreHistory:
     return StoreHistory(stack.store().backend, component or KIND)
-
-
-def _instance(component: str | None) -> str | None:
-    kind, _, instance = (component or KIND).partition(".")
-    if kind != KIND:
-        raise UsageError(f"--component {component!r}: name a registry: {KIND} or {KIND}.NAME")
-    return instance or None

@@ -12,6 +12,7 @@ from stackyard.store import events
 from stackyard.store.records import new_run_id
 
 if TYPE_CHECKING:
+    from stackyard.components.orchestrator import StepEvent
     from stackyard.pipeline import Pipeline
     from stackyard.project import Project
     from stackyard.run import Run
@@ -52,6 +53,12 @@ def _answered(
     newest = mine[-1]
     output.say(f"{pipeline.name}: {pipeline.on}: {newest.why or 'no reason was given'}")
     names = [step.name for step in pipeline.graph().steps]
+
+    def told(event: StepEvent) -> None:
+        while mine:  # the first word of a step: the run's record is written
+            events.begun(backend, mine.pop(), pipeline.name)
+        watch(event)
+
     with open_progress(names, why=args.explain) as watch:
         return start(
             project,
@@ -60,7 +67,7 @@ def _answered(
             newest.given(param.name for param in pipeline.graph().params),
             cache=not args.no_cache,
             reason="event",
-            watch=watch,
+            watch=told,
             run_id=run_id,
         )
 

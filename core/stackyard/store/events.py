@@ -1,7 +1,8 @@
 """What happened that pipelines wait for, and which runs answered it.
 
 events/<name>/<nanoseconds in 20 digits>-<hex>.json           written once, when it happened
-answers/<name>/<pipeline>/<nanoseconds in 20 digits>-<hex>    the run that answers that event
+answers/<name>/<pipeline>/<event>/<n>                         the n-th run that was to answer it
+answers/<name>/<pipeline>/<event>/begun                       empty: that run has begun
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stackyard.store.backend import Backend
 
 BEGINNING = 300.0  # seconds that a run may take to write its record
+BEGUN = "begun"
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,39 @@ def happened(backend: Backend, name: str) -> list[Event]:
 def waiting(backend: Backend, name: str, pipeline: str) -> list[Event]:
     """The events that no run of ``pipeline`` has answered, oldest first.
 
-    A run that was to answer and has no record minutes later never began: its event waits again.
+    A run that was to answer and has not begun minutes later never will: its event waits again.
     """
-    folder = f"answers/{name}/{pipeline}"
-    answers = backend.get_many([f"{folder}/{id}" for id in backend.children(folder)])
-    runs = {key.rpartition("/")[2]: data.decode() for key, data in answers.items()}
-    begun = {
-        id
-        for id, run in runs.items()
-        if time.time() - run_time(run) < BEGINNING or backend.exists(run_key(run))
-    }
-    return [event for event in happened(backend, name) if event.id not in begun]
+    answers = _answers(backend, name, pipeline)
+    return [event for event in happened(backend, name) if not _answered(backend, answers, event)]
 
 
 def answer(backend: Backend, event: Event, pipeline: str, run_id: str) -> bool:
-    """Note that a run answers an event; False where another one does."""
-    key = f"answers/{event.name}/{pipeline}/{event.id}"
+    """Say that a run will answer an event; False where another one does."""
+    answers = _answers(backend, event.name, pipeline)
+    if _answered(backend, answers, event):
+        return False
+    number = len(answers.get(event.id, {})) + 1
+    key = f"answers/{event.name}/{pipeline}/{event.id}/{number:06}"
     return backend.put_if_absent(key, run_id.encode())
+
+
+def begun(backend: Backend, event: Event, pipeline: str) -> None:
+    """Note that the run which answers an event has begun; it stays so when the run is deleted."""
+    backend.put_if_absent(f"answers/{event.name}/{pipeline}/{event.id}/{BEGUN}", b"")
+
+
+def _answers(backend: Backend, name: str, pipeline: str) -> dict[str, dict[str, str]]:
+    """What is known of answers: by event, the run of each number, and whether one has begun."""
+    found: dict[str, dict[str, str]] = {}
+    for key, data in backend.get_many(backend.list(f"answers/{name}/{pipeline}/")).items():
+        event, _, what = key.removeprefix(f"answers/{name}/{pipeline}/").partition("/")
+        found.setdefault(event, {})[what] = data.decode()
+    return found
+
+
+def _answered(backend: Backend, answers: Mapping[str, Mapping[str, str]], event: Event) -> bool:
+    known = answers.get(event.id)
+    if not known or BEGUN in known:
+        return bool(known)
+    run = known[max(known)]
+    return time.time() - run_time(run) < BEGINNING or backend.exists(run_key(run))
