@@ -184,8 +184,11 @@ def test_a_changed_pipeline_is_parsed_before_it_runs(airflow: RealAirflow) -> No
 
 
 def test_ctrl_c_stops_the_steps_and_closes_the_record(airflow: RealAirflow) -> None:
+    before = set(airflow.calls.glob("*@c@1"))
+
     def interrupt(event: StepEvent) -> None:
         if event.step == "c" and event.status == "running":
+            until(lambda: set(airflow.calls.glob("*@c@1")) - before)  # Airflow tells it before
             raise KeyboardInterrupt
 
     done = airflow.run(diamond("stopped"), {"plan": {"c": ["sleep"]}}, watch=interrupt)
