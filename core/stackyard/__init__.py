@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from stackyard.gate import gate as gate
     from stackyard.graph import Graph as Graph
     from stackyard.hookspecs import hookimpl as hookimpl
+    from stackyard.inference_log import join_labels as join_labels
+    from stackyard.inference_log import read_inferences as read_inferences
     from stackyard.models import load_model as load_model
     from stackyard.models import package_model as package_model
+    from stackyard.monitoring import monitor as monitor
     from stackyard.past_run import load_run as load_run
     from stackyard.period import Period as Period
     from stackyard.pipeline import Pipeline as Pipeline
@@ -73,12 +76,15 @@ _HOMES = {
     "from_stack": "stackyard.pipeline",
     "gate": "stackyard.gate",
     "hookimpl": "stackyard.hookspecs",
+    "join_labels": "stackyard.inference_log",
     "load_model": "stackyard.models",
     "load_run": "stackyard.past_run",
+    "monitor": "stackyard.monitoring",
     "otherwise": "stackyard.conditions",
     "package_model": "stackyard.models",
     "pipeline": "stackyard.pipeline",
     "promote": "stackyard.promotion",
+    "read_inferences": "stackyard.inference_log",
     "read_suite": "stackyard.suites",
     "read_views": "stackyard.features",
     "skew": "stackyard.skew",
@@ -113,12 +119,15 @@ __all__ = [
     "from_stack",
     "gate",
     "hookimpl",
+    "join_labels",
     "load_model",
     "load_run",
+    "monitor",
     "otherwise",
     "package_model",
     "pipeline",
     "promote",
+    "read_inferences",
     "read_suite",
     "read_views",
     "skew",

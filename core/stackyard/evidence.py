@@ -1,4 +1,4 @@
-"""What a run rests on: data versions, feature definitions and validation, from its journals."""
+"""What a run rests on: data, features, validation, gates and drift, from its journals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackyard.components.data_versioner import DataVersion
 from stackyard.components.feature_store import FeaturesUsed
+from stackyard.components.monitor_report import MonitorReport
 from stackyard.components.validator import Check, ValidationReport
 from stackyard.display import plural, size
 from stackyard.gating.report import GateReport, summary
@@ -22,10 +23,10 @@ class Evidence:
     """One thing that a step's result rests on.
 
     Attributes:
-        kind: ``data``, ``features``, ``validation``, ``gate`` or ``trigger``.
-        name: of the dataset, feature view, suite, event, or the gate's step.
-        value: the data version, the digest of the view's definition, ``passed`` or ``failed``, or
-            what the gate decided, or whether the event was told.
+        kind: ``data``, ``features``, ``validation``, ``gate``, ``drift`` or ``trigger``.
+        name: of the dataset, feature view, suite, event, or the step of a gate or a comparison.
+        value: the data version, the digest of the view's definition, ``passed`` or ``failed``, what
+            the gate decided, the verdict about drift, or whether the event was told.
         text: more, for people.
         step: the step that had it.
         component: the component that gave it, e.g. ``data_versioner``.
@@ -117,6 +118,11 @@ def _trigger(decision: TriggerDecision) -> Iterator[tuple[str, str, str, str]]:
     yield "trigger", decision.event, "told" if decision.told else "not told", decision.reason
 
 
+def _drift(report: MonitorReport) -> Iterator[tuple[str, str, str, str]]:
+    text = f"{report.reason}; {report.current.rows:,} beside {plural(report.reference.rows, 'row')}"
+    yield "drift", "", report.verdict, text
+
+
 def _named(check: Check) -> str:
     of = f"{check.expectation}({check.column})" if check.column else check.expectation
     return of if check.severity == "critical" else f"{of} ({check.severity})"
@@ -128,4 +134,5 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], Iterator[tuple[str, str, str,
     "ValidationReport": (ValidationReport, _validation),
     "GateReport": (GateReport, _gate),
     "TriggerDecision": (TriggerDecision, _trigger),
+    "MonitorReport": (MonitorReport, _drift),
 }

@@ -8,15 +8,18 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
+from stackyard.components.monitor import Monitor
 from stackyard.components.registry import Registry
 from stackyard.components.tracker import Tracker
 from stackyard.components.validator import Validator
 from stackyard.testing import (
     DataVersionerContract,
     MemoryDataVersioner,
+    MemoryMonitor,
     MemoryRegistry,
     MemoryTracker,
     MemoryValidator,
+    MonitorContract,
     RegistryContract,
     ReviewedRegistry,
     StoredRun,
@@ -81,6 +84,13 @@ class TestMemoryValidator(ValidatorContract):
 
     def connect(self, context: Context) -> Validator:
         return MemoryValidator(None, context)
+
+
+class TestMemoryMonitor(MonitorContract):
+    """The monitor's contract, without a page."""
+
+    def connect(self, context: Context) -> Monitor:
+        return MemoryMonitor(None, context)
 
 
 def test_a_step_is_tested_as_a_function(tmp_path: Path) -> None:

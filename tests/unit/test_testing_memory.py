@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from stackyard.components.monitor import Watch
 from stackyard.components.registry import ModelPackage
 from stackyard.components.validator import Expectation, Suite
 from stackyard.errors import AlreadyExists, NotFound
@@ -17,6 +19,7 @@ from stackyard.testing import (
     MemoryServer,
     MemoryValidator,
 )
+from stackyard.testing.memory_monitor import ks, psi
 
 
 def test_features_are_joined_as_they_were_known() -> None:
@@ -73,10 +76,29 @@ def test_validator_fails_what_it_is_told_to() -> None:
     assert not MemoryValidator(failing=[kind]).validate(frame, suite).passed
 
 
-def test_monitor_gives_scores() -> None:
-    frame = pd.DataFrame({"a": [1], "b": [1], "new": [1]})
-    report = MemoryMonitor(scores={"a": 0.9}).drift(frame, frame[["a", "b"]])
-    assert [s.drifted for s in report.scores] == [True, False, None]
+def test_monitor_finds_what_it_is_told_to() -> None:
+    frame = pd.DataFrame({"a": range(200), "b": ["x", "y"] * 100})
+    watch = Watch(methods={"a": "ks"})
+    assert MemoryMonitor().compare(frame, frame, watch).verdict == "not drifted"
+    report = MemoryMonitor(drifting=["a", "b"]).compare(frame, frame, watch)
+    assert [s.drifted for s in report.of("input")] == [True, True]
+
+
+def test_monitor_computes_the_index_and_the_test() -> None:
+    """By hand, and as scipy does."""
+    from scipy.special import kolmogorov
+    from scipy.stats import ks_2samp
+
+    random = np.random.default_rng(0)
+    now, base = random.normal(0.1, 1, 700), random.normal(0, 1, 900)
+    limit = kolmogorov(ks_2samp(now, base).statistic * np.sqrt(700 * 900 / 1600))
+    assert ks(now, base) == pytest.approx(limit)
+    left, right = pd.Series(["x"] * 60 + ["y"] * 40), pd.Series(["x"] * 50 + ["y"] * 50)
+    by_hand = 0.1 * np.log(0.6 / 0.5) - 0.1 * np.log(0.4 / 0.5)
+    assert psi(left, right, number=False) == pytest.approx(by_hand)
+    deciles = pd.Series(np.arange(1000.0))
+    assert psi(deciles, deciles, number=True) == 0
+    assert psi(deciles[:500], deciles, number=True) > 1
 
 
 def test_server_answers_with_a_function() -> None:

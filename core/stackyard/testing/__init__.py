@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stackyard.testing.data_versioner import DataVersionerContract as DataVersionerContract
     from stackyard.testing.feature_store import FeatureStoreContract as FeatureStoreContract
-    from stackyard.testing.memory import MemoryMonitor as MemoryMonitor
     from stackyard.testing.memory import MemoryServer as MemoryServer
     from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
     from stackyard.testing.memory_feature_store import MemoryFeatureStore as MemoryFeatureStore
+    from stackyard.testing.memory_monitor import MemoryMonitor as MemoryMonitor
     from stackyard.testing.memory_registry import MemoryRegistry as MemoryRegistry
     from stackyard.testing.memory_tracker import MemoryTracker as MemoryTracker
     from stackyard.testing.memory_validator import MemoryValidator as MemoryValidator
+    from stackyard.testing.monitor import MonitorContract as MonitorContract
     from stackyard.testing.registry import RegistryContract as RegistryContract
     from stackyard.testing.reviewed_registry import ReviewedRegistry as ReviewedRegistry
     from stackyard.testing.stand_ins import StoredRun as StoredRun
@@ -40,11 +41,12 @@ _HOMES = {
     "FeatureStoreContract": "feature_store",
     "MemoryDataVersioner": "memory_data_versioner",
     "MemoryFeatureStore": "memory_feature_store",
-    "MemoryMonitor": "memory",
+    "MemoryMonitor": "memory_monitor",
     "MemoryRegistry": "memory_registry",
     "MemoryServer": "memory",
     "MemoryTracker": "memory_tracker",
     "MemoryValidator": "memory_validator",
+    "MonitorContract": "monitor",
     "RegistryContract": "registry",
     "ReviewedRegistry": "reviewed_registry",
     "StoredRun": "stand_ins",
@@ -62,6 +64,7 @@ __all__ = [
     "MemoryServer",
     "MemoryTracker",
     "MemoryValidator",
+    "MonitorContract",
     "RegistryContract",
     "ReviewedRegistry",
     "StoredRun",

@@ -3,47 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stackyard.components.base import Context
-from stackyard.components.monitor import Monitor, MonitorReport, Score
 from stackyard.components.registry import ModelPackage
 from stackyard.components.server import Endpoint, Server
 from stackyard.errors import InvalidInput, NotFound
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class MemoryMonitor(Monitor):
-    """Answers with what it was given: a score per column, 0 for the others."""
-
-    def __init__(
-        self,
-        config: Any = None,
-        context: Context | None = None,
-        *,
-        scores: Mapping[str, float] | None = None,
-    ) -> None:
-        super().__init__(config, context or Context(name="monitor"))
-        self._scores = dict(scores or {})
-
-    def drift(
-        self,
-        current: pd.DataFrame,
-        reference: pd.DataFrame,
-        options: Mapping[str, Any] | None = None,
-    ) -> MonitorReport:
-        """One score per column of ``current``; a column that ``reference`` lacks says so."""
-        scores = []
-        for column in map(str, current.columns):
-            made = Score(column, "given", 0.5, "drift_when_above", self._scores.get(column, 0.0))
-            if column not in reference.columns:
-                made = Score(
-                    column, "given", 0.5, "drift_when_above", not_computed="not in the reference"
-                )
-            scores.append(made)
-        return MonitorReport(tuple(scores))
 
 
 class MemoryServer(Server):

@@ -1,0 +1,153 @@
+"""The inference log of an endpoint, as frames: what was asked and answered, and labels to it.
+
+A server keeps it as a folder of Parquet files, ``<UTC day>/<any name>.parquet``, each of one
+version of the model. A file whose name begins with ``.`` or ``_`` is being written. There is one
+row for each row of a request, with the columns ``id``, ``row``, ``time``, ``version``, ``role``
+(``champion``, ``challenger`` or ``shadow``), ``latency_ms``, ``input:<name>`` and
+``output:<name>``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackyard.errors import InvalidInput, NotFound, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INDEX = ("id", "row", "time", "version")
+_INPUT = "input:"
+
+
+def read_inferences(
+    folder: str | Path,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    *,
+    version: str | None = None,
+    shadow: bool = False,
+) -> pd.DataFrame:
+    """Read what an endpoint was asked and answered within a window.
+
+    Args:
+        folder: of the endpoint's log, as ``server.inferences(name)`` gives it.
+        since: from this moment on, with a time zone.
+        until: before this moment.
+        version: only answers of this version of the model.
+        shadow: what a shadow would have answered, instead of what was answered.
+
+    Returns:
+        A frame with a column for each input by its name and for each output as ``output:<name>``,
+        sorted by time; its index has ``id``, ``row``, ``time`` and ``version``. A column that one
+        version has and another has not is null there; one with a list in each row becomes columns
+        ``name[0]``, ``name[1]``, ...
+
+    Raises:
+        NotFound: there is no such folder.
+        InvalidInput: a moment has no time zone.
+        StoreError: a file cannot be read.
+    """
+    import pandas as pd
+
+    path = Path(folder)
+    if not path.is_dir():
+        raise NotFound(f"there is no inference log in {path}")
+    for name, moment in (("since", since), ("until", until)):
+        if moment is not None and moment.tzinfo is None:
+            raise InvalidInput(f"{name}: {moment.isoformat()} has no time zone")
+    tables = []
+    for file in _files(path, since, until):
+        table = _table(file, since, until, version, shadow)
+        if table.num_rows:
+            tables.append(table.to_pandas())
+    if not tables:
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[]] * len(INDEX), names=INDEX))
+    frame = pd.concat(tables, ignore_index=True).sort_values(["time", "id", "row"], kind="stable")
+    frame = frame.set_index(list(INDEX)).drop(columns=["role", "latency_ms"])
+    return _flat(frame.rename(columns=lambda name: name.removeprefix(_INPUT)))
+
+
+def join_labels(served: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Add the truth that came meanwhile to what ``read_inferences`` gave.
+
+    Args:
+        served: what was served.
+        labels: has the column ``id``, any columns with the truth, and ``row`` unless each request
+            had one row.
+
+    Returns:
+        All rows of ``served``, in order, with the columns of ``labels``: null where none came.
+
+    Raises:
+        InvalidInput: ``labels`` lacks a column, has two labels of one row, or columns that
+            ``served`` has.
+    """
+    keys = [name for name in ("id", "row") if name in labels.columns]
+    truth = [name for name in labels.columns if name not in keys]
+    if "id" not in keys or not truth:
+        have = ", ".join(map(str, labels.columns)) or "none"
+        raise InvalidInput(f"labels: needs the column 'id' and one with the truth. Columns: {have}")
+    both = [str(name) for name in truth if name in served.columns]
+    if both:
+        raise InvalidInput(f"labels: what was served has a column {both[0]!r}, too")
+    if "row" not in keys and (served.index.get_level_values("row") > 0).any():
+        raise InvalidInput("labels: there are requests of many rows; add the column 'row'")
+    double = int(labels.duplicated(keys).sum())
+    if double:
+        raise InvalidInput(f"labels: {double:,} of {len(labels):,} are of a row that has one")
+    return served.join(labels.set_index(keys), on=keys)
+
+
+def _files(folder: Path, since: dt.datetime | None, until: dt.datetime | None) -> Iterator[Path]:
+    """The finished files of the days of the window, oldest first."""
+    first = since.astimezone(dt.UTC).date().isoformat() if since else ""
+    last = until.astimezone(dt.UTC).date().isoformat() if until else "9999-12-31"
+    for day in sorted(folder.iterdir()):
+        if day.is_dir() and first <= day.name <= last:
+            yield from sorted(p for p in day.glob("*.parquet") if p.name[0] not in "._")
+
+
+def _table(
+    file: Path,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    version: str | None,
+    shadow: bool,
+) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    wanted = pc.field("role") == "shadow"
+    wanted = wanted if shadow else ~wanted
+    if since is not None:
+        wanted &= pc.field("time") >= pa.scalar(since, pa.timestamp("us", tz="UTC"))
+    if until is not None:
+        wanted &= pc.field("time") < pa.scalar(until, pa.timestamp("us", tz="UTC"))
+    if version is not None:
+        wanted &= pc.field("version") == version
+    try:
+        # Not read_table, which reads the folders of a path as columns.
+        return pq.ParquetFile(file).read().filter(wanted)
+    except (pa.ArrowException, OSError) as exc:
+        raise StoreError(f"inference log: {file} cannot be read: {exc}") from exc
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of lists as columns of their elements."""
+    import pandas as pd
+
+    parts: list[Any] = []
+    for name in frame.columns:
+        column = frame[name]
+        known = column.dropna()
+        if len(known) and pd.api.types.is_list_like(known.iloc[0]):
+            rows = pd.DataFrame(known.tolist(), index=known.index).reindex(frame.index)
+            parts.append(rows.rename(columns=lambda n, name=name: f"{name}[{n}]"))
+        else:
+            parts.append(column)
+    return pd.concat(parts, axis=1)

@@ -1,0 +1,238 @@
+"""The contract of a monitor as tests; numbered in docs/reference/monitor.md."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import warnings
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stackyard.components.base import Context
+from stackyard.components.monitor import Monitor, Watch
+from stackyard.components.monitor_report import MonitorReport
+from stackyard.errors import InvalidInput
+from stackyard.testing.monitor_capabilities import MonitorCapabilities
+from stackyard.testing.monitor_case import (
+    MODEL,
+    ROWS,
+    flights,
+    inputs,
+    verdicts,
+    winter,
+)
+from stackyard.testing.monitor_gaps import MonitorGaps
+from stackyard.testing.stand_ins import Journal
+
+
+class MonitorContract(MonitorGaps, MonitorCapabilities):
+    """Inherit, and say how to make the monitor."""
+
+    # Drift
+
+    def test_01_what_moved_has_drifted_and_what_did_not_has_not(self, monitor: Monitor) -> None:
+        """Each score with its method, threshold and direction."""
+        report = monitor.compare(winter(inputs(flights(1))), inputs(flights(0)))
+        assert verdicts(report) == {
+            "carrier": True, "distance": False, "delay": True, "holiday": False,
+        }  # fmt: skip
+        known = {method.name: method for method in monitor.methods()}
+        for score in report.of("input"):
+            method = known[score.method]
+            assert (score.direction, score.threshold) == (method.direction, method.threshold)
+            assert score.watched and not score.not_computed
+        assert (report.verdict, report.drifted) == ("drifted", True)
+        assert "2 of 4" in report.reason and "delay" in report.reason
+
+    def test_02_the_same_rows_have_not_drifted(self, monitor: Monitor) -> None:
+        """By any method that can be named, and other values have, by most."""
+        frame = inputs(flights())
+        for method in monitor.methods():
+            kind = method.kinds[0]
+            column = "delay" if kind == "number" else "holiday"
+            watch = Watch(inputs=(column,), methods={column: method.name})
+            small = frame[:150]  # some methods take their time
+            (score,) = monitor.compare(small, small, watch).of("input")
+            assert score.method in ("", method.name)
+            assert score.drifted is False or score.not_computed, method.name
+
+    def test_03_methods_and_thresholds_are_those_of_the_watch(self, monitor: Monitor) -> None:
+        """By column, by kind and by method; a column's own threshold counts first."""
+        number = next(m for m in monitor.methods() if m.kinds == ("number",))
+        both = next(m for m in monitor.methods() if len(m.kinds) == 2)
+        watch = Watch(
+            number=number.name,
+            category=both.name,
+            methods={"distance": both.name},
+            thresholds={both.name: 0.7, "distance": 0.6},
+        )
+        found = monitor.compare(inputs(flights(1)), inputs(flights()), watch)
+        asked = {s.column: (s.method, s.threshold) for s in found.of("input")}
+        assert asked == {
+            "carrier": (both.name, 0.7),
+            "distance": (both.name, 0.6),
+            "delay": (number.name, number.threshold),
+            "holiday": (both.name, 0.7),
+        }
+
+    def test_04_predictions_decide_alone(self, monitor: Monitor) -> None:
+        """As do deciding inputs; the rule and the reason say so."""
+        base, now = flights(0), flights(1)
+        moved = now.assign(probability=now["probability"] / 3)
+        names = ("carrier", "distance", "delay", "holiday")
+        watch = Watch(inputs=names, predictions=("probability",))
+        report = monitor.compare(moved, base, watch)
+        assert verdicts(report, "prediction") == {"probability": True}
+        assert report.verdict == "drifted"
+        assert "probability" in report.reason and "probability" in report.rule
+        assert monitor.compare(now, base, watch).verdict == "not drifted"
+        late = now.assign(delay=now["delay"] * 4)
+        assert monitor.compare(late, base, Watch(inputs=names)).verdict == "not drifted"
+        alone = Watch(inputs=names, deciding=("delay",))
+        assert monitor.compare(late, base, alone).verdict == "drifted"
+
+    def test_05_the_share_of_inputs_makes_the_verdict(self, monitor: Monitor) -> None:
+        """Two of four are enough for a half, and not for more."""
+        now, base = winter(inputs(flights(1))), inputs(flights())
+        for share, verdict in ((0.25, "drifted"), (0.5, "drifted"), (0.51, "not drifted")):
+            assert monitor.compare(now, base, Watch(share=share)).verdict == verdict
+
+    # Frames
+
+    def test_11_columns_of_any_kind(self, monitor: Monitor) -> None:
+        """Nullable ones, categories, text of Arrow and of Python, infinities, any names."""
+        frames = []
+        for seed in (0, 1):
+            base = flights(seed)
+            frame = pd.DataFrame(
+                {
+                    "nullable": base["distance"].astype("Int64"),
+                    "category": base["carrier"].astype("category"),
+                    "text": base["carrier"].astype("string"),
+                    "truth": base["holiday"].astype("boolean"),
+                    "objects": base["distance"].astype(object),
+                    "mixed": base["carrier"].where(base["carrier"] != "UA", 7),
+                    "infinite": base["delay"].where(base["delay"] < 60, np.inf),
+                    "output:a b.c<d>": base["delay"],
+                    5: base["delay"].astype("float32"),
+                }
+            )
+            frame.loc[:20, ["nullable", "category", "text", "truth", "objects"]] = None
+            frames.append(frame)
+        report = monitor.compare(frames[1], frames[0])
+        assert {s.column: s.not_computed for s in report.of("input")} == {
+            str(name): "" for name in frames[0]
+        }
+        assert report.verdict == "not drifted"
+
+    def test_12_the_frames_are_not_changed(self, monitor: Monitor) -> None:
+        """Neither values nor index, nor the random state; any index will do."""
+        base, now = (flights(s).set_index("distance", drop=False) for s in (0, 1))
+        kept = [frame.copy(deep=True) for frame in (now, base)]
+        np.random.seed(7)
+        before = np.random.get_state()[1].copy()  # type: ignore[index]
+        monitor.compare(now, base, MODEL)
+        assert (np.random.get_state()[1] == before).all()  # type: ignore[index]
+        for frame, copy in zip((now, base), kept, strict=True):
+            pd.testing.assert_frame_equal(frame, copy)
+
+    def test_13_the_window_is_told(self, monitor: Monitor) -> None:
+        """Rows and moments of both sides, from a column or from the index."""
+        base = inputs(flights())
+        hours = pd.date_range("2013-01-01", periods=ROWS, freq="h", tz="UTC")
+        report = monitor.compare(base.assign(at=hours), base, Watch(time="at"))
+        assert (report.current.rows, report.reference.rows) == (ROWS, ROWS)
+        assert report.current.since == "2013-01-01T00:00:00+00:00"
+        assert report.current.until == hours[-1].isoformat()
+        assert (report.reference.since, report.reference.until) == ("", "")
+        assert "at" not in verdicts(report)
+        indexed = base.set_axis(pd.Index(hours, name="time"))
+        assert monitor.compare(indexed, base).current == report.current
+        with pytest.raises(InvalidInput, match="'carrier' holds no times"):
+            monitor.compare(base, base, Watch(time="carrier"))
+
+    # What leaves the monitor
+
+    def test_14_the_report_is_noted_and_is_plain_data(
+        self, monitor: Monitor, context: Context
+    ) -> None:
+        """It goes through JSON, which has no infinities, and comes back."""
+        now = winter(flights(1)).assign(lost=None, tail=[f"N{n}" for n in range(ROWS)])
+        report = monitor.compare(now, flights().assign(lost=1, tail=now["tail"]), MODEL)
+        assert isinstance(context.journal, Journal)
+        assert context.journal.entries == [report]
+        import msgspec
+
+        text = json.dumps(asdict(report), allow_nan=False)
+        assert msgspec.convert(json.loads(text), MonitorReport) == report
+        assert "N1234" not in text
+
+    def test_15_histograms_show_how_values_are_spread(self, monitor: Monitor) -> None:
+        """Shares of both sides in the same bins; neither extremes nor rare values are named."""
+        base, now = inputs(flights(0)), winter(inputs(flights(1)))
+        base.loc[0, "carrier"] = "private-carrier"
+        base.loc[0, "distance"] = 987_654_321
+        report = monitor.compare(now, base)
+        assert set(report.histograms) == {"carrier", "distance", "delay", "holiday"}
+        for one in report.histograms.values():
+            assert len(one.labels) == len(one.current) == len(one.reference)
+            assert sum(one.current) == pytest.approx(1, abs=0.01)
+            assert sum(one.reference) == pytest.approx(1, abs=0.01)
+        carrier = report.histograms["carrier"]
+        assert carrier.reference[carrier.labels.index("UA")] == pytest.approx(0.5, abs=0.05)
+        assert carrier.current[carrier.labels.index("AA")] == pytest.approx(0.5, abs=0.05)
+        text = json.dumps(asdict(report))
+        assert "private" not in text and "987" not in text
+
+    def test_16_nothing_is_printed_or_logged(
+        self,
+        monitor: Monitor,
+        capfd: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """By what can be compared and by what cannot; nothing warns."""
+        caplog.set_level(logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            monitor.compare(flights(1).assign(one=1, none=None), flights().assign(one=1), MODEL)
+            monitor.compare(flights()[:0], flights())
+        captured = capfd.readouterr()
+        assert (captured.out, captured.err, caplog.records) == ("", "", [])
+
+    # Manners
+
+    def test_17_threads_get_their_own_answers(self, monitor: Monitor) -> None:
+        """Each one that of its frames."""
+        base = inputs(flights())
+        found: dict[int, object] = {}
+
+        def compare(number: int) -> None:
+            now = inputs(flights(number, 200 + number))
+            report = monitor.compare(now.assign(delay=now["delay"] * number), base)
+            found[number] = (report.current.rows, verdicts(report)["delay"])
+
+        threads = [threading.Thread(target=compare, args=(n,)) for n in (1, 5, 6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == {1: (201, False), 5: (205, True), 6: (206, True)}
+
+    def test_18_making_one_does_nothing(
+        self, context: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Making and closing writes nothing and connects to nothing."""
+
+        def connected(*args: object) -> None:
+            raise AssertionError("a connection was made")
+
+        monkeypatch.setattr(socket.socket, "connect", connected)
+        made = self.connect(context)
+        made.close()
+        made.close()
+        assert list(context.project.iterdir()) == []

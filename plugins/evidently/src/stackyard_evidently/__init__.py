@@ -1,0 +1,1 @@
+"""Evidently as monitor of Stackyard."""

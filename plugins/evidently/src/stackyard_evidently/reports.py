@@ -1,0 +1,171 @@
+"""The tool's reports on frames of columns whose kinds are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stackyard.components.monitor import Column, Figure, Task, method_named, threshold_of
+from stackyard_evidently.methods import METHODS, chosen, register
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FIGURES: Mapping[Task, Sequence[tuple[str, str, Any]]] = {
+    "number": (("mae", "MAE", "above"), ("rmse", "RMSE", "above")),
+    "class": (("accuracy", "Accuracy", "below"),),
+    "probability": (("auc", "RocAuc", "below"), ("log_loss", "LogLoss", "above")),
+}
+
+
+def drift(
+    current: pd.DataFrame,
+    reference: pd.DataFrame,
+    columns: Sequence[Column],
+    thresholds: Mapping[str, float],
+) -> dict[str, tuple[str, float] | str]:
+    """Score the columns in one report; where that fails, each in its own."""
+    from evidently.metrics import ValueDrift
+
+    register()
+    names = {c.name: chosen(c, current[c.name], reference[c.name]) for c in columns}
+
+    def ask(some: Sequence[Column]) -> dict[str, tuple[str, float] | str]:
+        metrics = {
+            c.name: ValueDrift(
+                column=c.name,
+                method=names[c.name],
+                threshold=_threshold(c.name, names[c.name], thresholds),
+            )
+            for c in some
+        }
+        found = _run(metrics.values(), current, reference, some).metric_results
+        return {
+            name: (names[name], float(found[metric.metric_id].value))
+            for name, metric in metrics.items()
+        }
+
+    try:
+        return ask(columns)
+    except Exception:  # a method raises anything on a column that it was not made for
+        found: dict[str, tuple[str, float] | str] = {}
+        for column in columns:
+            try:
+                found |= ask([column])
+            except Exception as exc:
+                said = " ".join(str(exc).split())[:200]
+                found[column.name] = f"{names[column.name]}: {said or type(exc).__name__}"
+        return found
+
+
+def page(
+    current: pd.DataFrame,
+    reference: pd.DataFrame,
+    columns: Sequence[Column],
+    thresholds: Mapping[str, float],
+) -> str:
+    """The page of the preset for drift, of the columns that can be scored."""
+    from evidently.presets import DataDriftPreset
+
+    scores = drift(current, reference, columns, thresholds)
+    methods = {name: found[0] for name, found in scores.items() if not isinstance(found, str)}
+    preset = DataDriftPreset(
+        columns=list(methods),
+        per_column_method=methods,
+        per_column_threshold={n: _threshold(n, m, thresholds) for n, m in methods.items()},
+    )
+    shown = [column for column in columns if column.name in methods]
+    text: str = _run([preset], current, reference, shown).get_html_str(as_iframe=False)
+    return text
+
+
+def quality(
+    current: pd.DataFrame, reference: pd.DataFrame, columns: Sequence[Column]
+) -> list[Figure]:
+    """Shares of rows."""
+    from evidently.metrics import MissingValueCount, OutListValueCount, OutRangeValueCount
+
+    asked: list[tuple[str, str, Any]] = []
+    for column in columns:
+        name, known = column.name, reference[column.name].dropna()
+        asked.append((name, "share missing", MissingValueCount(column=name)))
+        if known.empty or not current[name].notna().any():
+            continue
+        if column.kind == "number":
+            bounds = {"left": known.min(), "right": known.max()}
+            asked.append((name, "share out of range", OutRangeValueCount(column=name, **bounds)))
+        elif column.kind == "category":
+            levels = list(known.unique())
+            asked.append((name, "share new", OutListValueCount(column=name, values=levels)))
+    snapshot = _run([metric for _, _, metric in asked], current, reference, columns)
+    found = []
+    for name, what, metric in asked:
+        mine, base = (float(side.share.value) for side in _sides(snapshot, metric))
+        found.append(Figure(name, what, mine, base, "above"))
+    return found
+
+
+def performance(
+    current: pd.DataFrame, reference: pd.DataFrame, label: str, prediction: str, task: Task
+) -> list[Figure]:
+    """The figures of a task."""
+    sides = [_figures(frame, label, prediction, task) for frame in (current, reference)]
+    return [
+        Figure(prediction, name, sides[0][name], sides[1][name], worse)
+        for name, _, worse in _FIGURES[task]
+    ]
+
+
+def _figures(frame: pd.DataFrame, label: str, prediction: str, task: Task) -> dict[str, float]:
+    """By name, of one side: which of the tool's roles it has depends on the classes there."""
+    from evidently import BinaryClassification, MulticlassClassification, Regression, metrics
+
+    role: dict[str, Any]
+    if task == "number":
+        role = {"regression": [Regression(target=label, prediction=prediction)]}
+    elif task == "probability":
+        binary = BinaryClassification(target=label, prediction_probas=prediction, pos_label="1")
+        role = {"classification": [binary]}
+    else:
+        classes = {*frame[label], *frame[prediction]}
+        given = {"target": label, "prediction_labels": prediction}
+        two = len(classes) == 2  # for which the tool wants to know the positive one
+        kind = BinaryClassification(**given, pos_label=max(classes)) if two else None
+        role = {"classification": [kind or MulticlassClassification(**given)]}
+    columns = [
+        Column(label, "number" if task == "number" else "category"),
+        Column(prediction, "category" if task == "class" else "number"),
+    ]
+    asked = {name: getattr(metrics, of)() for name, of, _ in _FIGURES[task]}
+    results = _run(asked.values(), frame, None, columns, **role).metric_results
+    found = {name: results[metric.metric_id] for name, metric in asked.items()}
+    return {name: float(getattr(one, "mean", one).value) for name, one in found.items()}
+
+
+def _run(
+    metrics: Iterable[Any],
+    current: pd.DataFrame,
+    reference: pd.DataFrame | None,
+    columns: Sequence[Column],
+    **role: Any,
+) -> Any:
+    """A report on these columns only: the tool copies frames for each of their columns."""
+    from evidently import DataDefinition, Dataset, Report
+
+    names = [column.name for column in columns]
+    numbers = [column.name for column in columns if column.kind == "number"]
+    others = [name for name in names if name not in numbers]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=others, **role)
+    frames = (current,) if reference is None else (current, reference)
+    sides = [Dataset.from_pandas(frame[names], definition) for frame in frames]
+    return Report(list(metrics)).run(*sides)
+
+
+def _sides(snapshot: Any, metric: Any) -> tuple[Any, Any]:
+    """A metric's results on current and reference."""
+    key = metric.metric_id
+    return snapshot.metric_results[key], snapshot.context.get_reference_metric_result(key)
+
+
+def _threshold(column: str, method: str, thresholds: Mapping[str, float]) -> float:
+    return threshold_of(column, method_named(METHODS, method), thresholds)
