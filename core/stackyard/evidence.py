@@ -64,14 +64,18 @@ def _of(attempt: AttemptRecord) -> Iterator[Evidence]:
         kind = _KINDS.get(str(row.get("type")))
         if kind is None:
             continue
-        value = _read(row, kind[0])
+        value = noted(row, kind[0])
         for what, name, said, text in kind[1](value) if value is not None else ():
             component = str(row.get("component", ""))
             yield Evidence(what, name or attempt.step, said, text, attempt.step, component)
 
 
-def _read(row: Mapping[str, Any], cls: type[Any]) -> Any:
+def noted(row: Mapping[str, Any], cls: type[Any]) -> Any:
+    """The value of a class that an entry of a journal holds; None where it is of another one."""
     import msgspec
+
+    if row.get("type") != cls.__name__:
+        return None
 
     fields = {name: value for name, value in row.items() if name not in ("type", "component")}
     try:

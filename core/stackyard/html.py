@@ -17,15 +17,20 @@ from stackyard.report import RunReport, StepReport
 from stackyard.store.records import ArtifactRef, AttemptRecord
 
 MARK = "<!-- stackyard run -->"  # by which a page of ours is known
+_COLOURS = {
+    "passed": "succeeded", "pass": "succeeded", "not drifted": "succeeded",
+    "failed": "failed", "fail": "failed", "drifted": "failed",
+    "inconclusive": "running", "cannot tell": "running",
+}  # fmt: skip
 
 
 def render(report: RunReport) -> str:
     """Return the page of a run."""
-    template = Path(__file__).with_name("templates") / "run.html"
     run = report.run
     status = {s.step.name: s.status for s in report.steps}
     remark = {s.step.name: _remark(s) for s in report.steps}
-    return Template(template.read_text(encoding="utf-8")).substitute(
+    return filled(
+        "run.html",
         title=escape(f"{run.pipeline} {run.run_id} {report.status}"),
         head=_head(report),
         alarms=_alarms(report),
@@ -37,6 +42,13 @@ def render(report: RunReport) -> str:
         environment=_environment(report),
         footer=f"<code>stackyard runs show {run.run_id}</code>",
     )
+
+
+def filled(name: str, **parts: str) -> str:
+    """A template with its parts, which are ready HTML, and the style that all pages have."""
+    folder = Path(__file__).with_name("templates")
+    style = (folder / "style.css").read_text(encoding="utf-8")
+    return Template((folder / name).read_text(encoding="utf-8")).substitute(parts, style=style)
 
 
 def _head(report: RunReport) -> str:
@@ -114,7 +126,7 @@ def _bar(attempt: AttemptRecord, began: float, whole: float, *, lost: bool) -> s
 
 
 def _evidence(report: RunReport) -> str:
-    """Data versions, feature definitions and validation."""
+    """Data versions, feature definitions, validation, gates and drift."""
     rows = [
         [text(e.kind), text(e.name), _outcome(e), text(e.step), text(e.text)]
         for e in report.evidence
@@ -127,8 +139,8 @@ def _evidence(report: RunReport) -> str:
 
 
 def _outcome(one: Evidence) -> str:
-    if one.kind == "validation":
-        return badge("succeeded" if one.value == "passed" else "failed", one.value)
+    if one.value in _COLOURS:
+        return badge(_COLOURS[one.value], one.value)
     return f'<code title="{escape(one.value)}">{escape(one.value[:16])}</code>'
 
 

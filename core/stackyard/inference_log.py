@@ -147,7 +147,9 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
         known = column.dropna()
         if len(known) and pd.api.types.is_list_like(known.iloc[0]):
             rows = pd.DataFrame(known.tolist(), index=known.index).reindex(frame.index)
-            parts.append(rows.rename(columns=lambda n, name=name: f"{name}[{n}]"))
+            rows.columns = pd.Index([f"{name}[{place}]" for place in range(rows.shape[1])])
+            parts.append(rows)
         else:
             parts.append(column)
-    return pd.concat(parts, axis=1)
+    flat: pd.DataFrame = pd.concat(parts, axis=1)
+    return flat

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackyard.components.monitor import Monitor, Watch
-from stackyard.components.monitor_report import MonitorReport, Score
+from stackyard.components.monitor_report import MonitorReport, Score, Side
 from stackyard.display import plain, plural
 from stackyard.execute import current as running
 from stackyard.pipeline import from_stack, step
 
 if TYPE_CHECKING:
     import pandas as pd
+
+TITLES = ("of", "column", "method", "score", "threshold", "verdict")
 
 
 class Drift(NamedTuple):
@@ -78,20 +81,22 @@ def monitor(
     Raises:
         InvalidInput: columns, methods or numbers are named that cannot be.
     """
-    watch = Watch(
-        inputs=tuple(inputs or ()),
-        predictions=tuple(predictions or ()),
-        label=label,
-        ignore=tuple(ignore or ()),
-        time=time,
-        deciding=tuple(deciding or ()),
-        share=share,
-        minimum=minimum,
-        margin=margin,
-        number=number,
-        category=category,
-        methods=methods or {},
-        thresholds=thresholds or {},
+    watch = as_watch(
+        {
+            "inputs": inputs,
+            "predictions": predictions,
+            "label": label,
+            "ignore": ignore,
+            "time": time,
+            "deciding": deciding,
+            "share": share,
+            "minimum": minimum,
+            "margin": margin,
+            "number": number,
+            "category": category,
+            "methods": methods,
+            "thresholds": thresholds,
+        }
     )
     report = monitor.compare(current, reference, watch)
     print("\n".join(lines(report)))
@@ -100,25 +105,48 @@ def monitor(
     return Drift(report.drifted, report)
 
 
-def lines(report: MonitorReport) -> list[str]:
-    """The report for people: the verdict, and a table of all scores."""
-    head = [
+def as_watch(given: Mapping[str, Any]) -> Watch:
+    """The watch that arguments of the step stand for; others among them are left out."""
+    names = {field.name for field in fields(Watch)}
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if name in names and value is not None
+    }
+    return Watch(**known)
+
+
+def heading(report: MonitorReport) -> list[str]:
+    """The verdict and why, what was compared, the rule, and how much of the quality is ok."""
+    quality = report.of("quality")
+    sound = sum(score.drifted is False for score in quality)
+    told = [f"  quality: {sound} of {plural(len(quality), 'figure')} ok"] if quality else []
+    return [
         f"{report.verdict}: {plain(report.reason)}",
-        f"  current: {_side(report, 'current')}; reference: {_side(report, 'reference')}",
+        f"  current: {_side(report.current)}",
+        f"  reference: {_side(report.reference)}",
         f"  rule: {plain(report.rule)}",
+        *told,
     ]
-    titles = ("", "column", "method", "score", "threshold", "verdict")
-    rows = [titles, *(tuple(map(plain, row(score))) for score in report.scores)]
-    widths = [max(len(cells[i]) for cells in rows) for i in range(len(titles))]
-    table = ["  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) for cells in rows]
-    return [*head, *(line.rstrip() for line in table)]
 
 
-def row(score: Score) -> tuple[str, ...]:
-    """Subject, column, method, score, threshold with its direction, and verdict."""
+def table(report: MonitorReport) -> list[tuple[str, ...]]:
+    """What ``TITLES`` heads, of all scores but those of the quality that are as they were."""
+    shown = [s for s in report.scores if s.subject != "quality" or s.drifted is not False]
+    return [tuple(map(plain, _row(score))) for score in shown]
+
+
+def lines(report: MonitorReport) -> list[str]:
+    """The report for people: the verdict, and a table."""
+    rows = [TITLES, *table(report)]
+    widths = [max(len(cells[i]) for cells in rows) for i in range(len(TITLES))]
+    told = ["  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) for cells in rows]
+    return [*heading(report), *(line.rstrip() for line in told)]
+
+
+def _row(score: Score) -> tuple[str, ...]:
     if score.score is None or score.threshold is None:
-        why = score.not_computed if score.watched else f"left out: {score.not_computed}"
-        text = f"not computed: {why}" if score.watched else why
+        text = f"{'not computed' if score.watched else 'left out'}: {score.not_computed}"
         return score.subject, score.column, score.method, "", "", text
     sign = ">" if score.direction == "above" else "<"
     beside = f" (was {figure(score.reference)})" if score.reference is not None else ""
@@ -143,9 +171,15 @@ def figure(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _side(report: MonitorReport, name: str) -> str:
-    side = report.current if name == "current" else report.reference
-    window = f", {side.since} to {side.until}" if side.since else ""
+def moment(text: str) -> str:
+    """A moment of a side for people, to the second."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
+
+
+def _side(side: Side) -> str:
+    window = f", {moment(side.since)} to {moment(side.until)}" if side.since else ""
     return f"{plural(side.rows, 'row')}{window}"
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "runs": "list, show, compare, verify and clean up runs",
     "artifact": "look at and fetch what a run made",
     "validate": "propose suites for review, check a table against one",
+    "monitor": "what a run found about drift",
     "data": "list, compare, check out, push and pull versions of data",
     "model": "list versions, promote one, and the history of aliases",
     "doctor": "what is installed, reachable, misconfigured, and the fix",

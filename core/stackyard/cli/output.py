@@ -29,6 +29,10 @@ COLOURS = {
     "stopped": "35",
     "skipped": "2",
     "waiting": "2",
+    "drifted": "31",
+    "worse": "31",
+    "not drifted": "32",
+    "cannot tell": "33",
 }
 
 

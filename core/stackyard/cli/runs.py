@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackyard.cli import output, upkeep
@@ -18,7 +17,6 @@ from stackyard.cli.arguments import (
 )
 from stackyard.errors import StoreError, UsageError, suggest
 from stackyard.period import short_periods
-from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
     from stackyard.evidence import Evidence
@@ -160,7 +158,11 @@ def _show(project: Project, store: Store, args: argparse.Namespace) -> int:
         raise UsageError("stackyard runs show: --out says where the page goes; add --html")
     report = read_report(store, store.records.find(args.run_id))
     if args.html:
-        path = _page(project, report, args.out)
+        from stackyard.cli.page import write_page
+        from stackyard.html import MARK, render
+
+        name = f"{report.run.run_id}.html"
+        path = write_page(project, name, args.out, render(report), MARK, "a run")
         if args.json:
             output.json_document({"run_id": report.run.run_id, "path": str(path)})
         else:
@@ -170,21 +172,6 @@ def _show(project: Project, store: Store, args: argparse.Namespace) -> int:
     else:
         _tell(report, getattr(args, "verbose", False))
     return 0
-
-
-def _page(project: Project, report: RunReport, out: str | None) -> Path:
-    """Write the page; a file that is not such a page is not overwritten."""
-    from stackyard.html import MARK, render
-
-    default = project.root / ".stackyard" / "pages" / f"{report.run.run_id}.html"
-    path = Path(out) if out else default
-    if path.is_dir():
-        path = path / default.name
-    if path.is_file() and MARK.encode() not in path.read_bytes()[:200]:
-        raise UsageError(f"{path} exists and is no page of a run; nothing was written")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, render(report))
-    return path
 
 
 def _tell(report: RunReport, verbose: bool) -> None:

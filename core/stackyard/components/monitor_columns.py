@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BINS = 10
+LEVELS = 20  # categories that have a bin of their own
 RARE = 10  # values of a category that are fewer on both sides together have no bin of their own
 LABEL = 40  # characters
 # Of an identifier nearly every row has its own value. Where a value has so few rows, two samples
@@ -120,15 +121,16 @@ def _of_numbers(current: Any, reference: Any) -> tuple[Sequence[str], Sequence[A
 
 
 def _of_levels(current: Any, reference: Any) -> tuple[Sequence[str], Sequence[Any]]:
-    """The ten most frequent categories, and one bin for the others."""
+    """The most frequent categories, and one bin for the others if there are any."""
+    import numpy as np
     import pandas as pd
 
     sides = [pd.Series(side, dtype=object).value_counts() for side in (current, reference)]
     both = sides[0].add(sides[1], fill_value=0).sort_values(ascending=False, kind="stable")
     shown = list(both.index[both >= RARE][:BINS])
-    rows = []
-    for side in sides:
-        own = side.reindex(shown).fillna(0)
-        rows.append(pd.concat([own, pd.Series([side.sum() - own.sum()])]).to_numpy())
+    own = [side.reindex(shown).fillna(0) for side in sides]
+    rest = [side.sum() - kept.sum() for side, kept in zip(sides, own, strict=True)]
     labels = [name if len(name) <= LABEL else f"{name[: LABEL - 1]}…" for name in map(str, shown)]
-    return [*labels, "other"], rows
+    if not any(rest):
+        return labels, [kept.to_numpy() for kept in own]
+    return [*labels, "other"], [np.append(kept, n) for kept, n in zip(own, rest, strict=True)]
