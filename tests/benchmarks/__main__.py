@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import core, features, frames, on_airflow, tracking, validating, versioning
+from tests.benchmarks import (
+    core,
+    features,
+    frames,
+    monitoring,
+    on_airflow,
+    tracking,
+    validating,
+    versioning,
+)
 from tests.benchmarks.measuring import print_rows
 
 kept = [core.main(), frames.main()]
 kept += [
-    print_rows(part.rows()) for part in (tracking, versioning, validating, features, on_airflow)
+    print_rows(part.rows())
+    for part in (tracking, versioning, validating, monitoring, features, on_airflow)
 ]
 sys.exit(0 if all(kept) else 1)

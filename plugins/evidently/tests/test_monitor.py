@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 from stackyard.components.base import Context
 from stackyard.components.monitor import Monitor
 from stackyard.testing import MonitorContract
 from stackyard_evidently.config import EvidentlyConfig
 from stackyard_evidently.monitor import EvidentlyMonitor
+from stackyard_evidently.quiet import quiet
 
 
 class TestEvidently(MonitorContract):
@@ -14,3 +21,45 @@ class TestEvidently(MonitorContract):
 
     def connect(self, context: Context) -> Monitor:
         return EvidentlyMonitor(EvidentlyConfig(), context)
+
+
+def test_a_fresh_process_prints_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    """Neither when the tool is imported nor by a page; filters of warnings come back."""
+    code = """
+import os, warnings
+import pandas as pd
+from stackyard.components.base import Context
+from stackyard_evidently.monitor import EvidentlyMonitor
+before = list(warnings.filters)
+frame = pd.DataFrame({"a": range(200), "b": ["x", "y"] * 100, "late": [0, 1] * 100})
+monitor = EvidentlyMonitor(None, Context())
+assert monitor.compare(frame, frame).verdict == "not drifted"
+assert len(monitor.page(frame, frame)) > 1_000_000
+assert os.environ["DO_NOT_TRACK"] and warnings.filters == before
+"""
+    home = {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
+    kept = {k: v for k, v in os.environ.items() if k != "DO_NOT_TRACK"}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, env={**kept, **home}, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_one_thread_at_a_time() -> None:
+    """Else the filters of one thread would be restored to those of another."""
+    entered = threading.Event()
+
+    def enter() -> None:
+        with quiet():
+            entered.set()
+
+    with quiet():
+        other = threading.Thread(target=enter)
+        other.start()
+        assert not entered.wait(0.2)
+    other.join(10)
+    assert entered.is_set()
