@@ -10,6 +10,7 @@ import pytest
 from stackyard.testing import (
     DataVersionerContract,
     FeatureStoreContract,
+    MonitorContract,
     RegistryContract,
     TrackerContract,
     ValidatorContract,
@@ -26,6 +27,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
         ("data-versioner.md", DataVersionerContract),
         ("feature-store.md", FeatureStoreContract),
         ("validator.md", ValidatorContract),
+        ("monitor.md", MonitorContract),
     ],
 )
 def test_every_guarantee_is_numbered_and_tested(page: str, contract: type) -> None:

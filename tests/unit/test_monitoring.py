@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from stackyard import monitor
+from stackyard import join_labels, monitor, read_inferences
 from stackyard.components.base import Context
 from stackyard.components.monitor import Watch
 from stackyard.components.monitor_report import MonitorReport, Score, Side, judge
 from stackyard.errors import InvalidInput, PipelineError
 from stackyard.monitoring import lines
-from stackyard.testing import MemoryMonitor
+from stackyard.testing import MemoryDataVersioner, MemoryMonitor
 from stackyard.testing.monitor_case import flights, inputs, winter
 from stackyard.testing.stand_ins import Journal
+from tests.unit.test_inference_log import NOON, request, write
 
 
 def test_it_tells_what_drifted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +56,43 @@ def test_what_it_is_given_is_what_is_watched() -> None:
     for field in fields(Watch):
         default = given[field.name].default
         assert (default or ()) == (getattr(Watch(), field.name) or ())
+
+
+def test_a_data_version_is_held_against_the_inference_log(tmp_path: Path) -> None:
+    """With the labels that came; the window is that of the log."""
+    versions = MemoryDataVersioner()
+    flights(0).rename(columns={"probability": "output:probability"}).to_parquet(tmp_path / "base")
+    version = versions.commit(tmp_path / "base", "flights")
+    versions.checkout("flights", version.id, tmp_path / "january.parquet")
+    now, rows = winter(flights(1)), []
+    for number, values in enumerate(now.drop(columns=["late", "predict"]).to_dict("records")):
+        asked = {f"input:{name}": value for name, value in values.items()}
+        asked["output:probability"] = asked.pop("input:probability")
+        rows.append(request(f"r{number}", number / 100, **asked))
+    write(tmp_path / "log", "a.parquet", rows)
+    labels = pd.DataFrame({"id": [f"r{n}" for n in range(1000)], "late": now["late"][:1000]})
+    served = join_labels(
+        read_inferences(tmp_path / "log", until=NOON + timedelta(hours=11)), labels
+    )
+    found = monitor(
+        served,
+        pd.read_parquet(tmp_path / "january.parquet"),
+        inputs=["carrier", "distance", "delay", "holiday"],
+        predictions=["output:probability"],
+        label="late",
+        monitor=MemoryMonitor(),
+    )
+    assert found.report.reason == "2 of 4 inputs drifted: carrier, delay"
+    assert found.report.current.rows == 1100
+    assert found.report.current.since == "2026-01-15T12:00:00+00:00"
+    figures = {s.method: s.drifted for s in found.report.of("performance")}
+    assert figures == {"auc": False, "log_loss": False}
+
+
+def test_nothing_was_served_yet(tmp_path: Path) -> None:
+    """An empty log is no error, and tells nothing."""
+    found = monitor(read_inferences(tmp_path), inputs(flights()), monitor=MemoryMonitor())
+    assert (found.drifted, found.report.verdict) == (False, "cannot tell")
 
 
 def test_data_cannot_steer_a_terminal() -> None:

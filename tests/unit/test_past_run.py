@@ -78,3 +78,21 @@ def test_which_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STACKYARD_STACK", "other")
     assert main(["run", "one"]) == 0
     assert load_run().summary.stack == "other"
+
+
+def test_within_a_step_it_is_the_store_of_its_run(project: Path) -> None:
+    """Not that of the stack which is used otherwise, nor of the current folder's project."""
+    (project / "dags/later.py").write_text(
+        "from stackyard import load_run, pipeline, step\n"
+        "@step\n"
+        "def before(stack: str = '') -> int:\n"
+        "    return len(load_run(pipeline='one', stack=stack or None)['split'].train)\n"
+        "@pipeline\n"
+        "def later(of: str = ''):\n"
+        "    before(of)\n"
+    )
+    assert main(["run", "one", "--param", "size=7", "--stack", "other"]) == 0
+    for words, size in ((["--stack", "other"], 7), ([], 4), (["--param", "of=other"], 7)):
+        assert main(["run", "later", *words]) == 0
+        stack = "other" if "--stack" in words else "local"
+        assert load_run(pipeline="later", stack=stack)["before"] == size
