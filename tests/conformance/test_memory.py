@@ -10,6 +10,7 @@ from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
 from stackyard.components.monitor import Monitor
 from stackyard.components.registry import Registry
+from stackyard.components.server import Server
 from stackyard.components.tracker import Tracker
 from stackyard.components.validator import Validator
 from stackyard.testing import (
@@ -17,11 +18,13 @@ from stackyard.testing import (
     MemoryDataVersioner,
     MemoryMonitor,
     MemoryRegistry,
+    MemoryServer,
     MemoryTracker,
     MemoryValidator,
     MonitorContract,
     RegistryContract,
     ReviewedRegistry,
+    ServerContract,
     StoredRun,
     TrackerContract,
     ValidatorContract,
@@ -63,6 +66,15 @@ class TestReviewedRegistry(RegistryContract):
 
     def decide(self, registry: Registry, id: str, grant: bool, reason: str) -> None:
         self.backend.decide(id, grant=grant, reason=reason)
+
+
+class TestMemoryServer(ServerContract):
+    """The server's contract."""
+
+    backend = MemoryServer()
+
+    def connect(self, context: Context) -> Server:
+        return self.backend.of(context)
 
 
 class TestMemoryDataVersioner(DataVersionerContract):

@@ -12,6 +12,7 @@ from stackyard.testing import (
     FeatureStoreContract,
     MonitorContract,
     RegistryContract,
+    ServerContract,
     TrackerContract,
     ValidatorContract,
 )
@@ -26,6 +27,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
         ("registry.md", RegistryContract),
         ("data-versioner.md", DataVersionerContract),
         ("feature-store.md", FeatureStoreContract),
+        ("server.md", ServerContract),
         ("validator.md", ValidatorContract),
         ("monitor.md", MonitorContract),
     ],

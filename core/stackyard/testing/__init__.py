@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stackyard.testing.data_versioner import DataVersionerContract as DataVersionerContract
     from stackyard.testing.feature_store import FeatureStoreContract as FeatureStoreContract
-    from stackyard.testing.memory import MemoryServer as MemoryServer
     from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
     from stackyard.testing.memory_feature_store import MemoryFeatureStore as MemoryFeatureStore
     from stackyard.testing.memory_monitor import MemoryMonitor as MemoryMonitor
     from stackyard.testing.memory_registry import MemoryRegistry as MemoryRegistry
+    from stackyard.testing.memory_server import MemoryServer as MemoryServer
     from stackyard.testing.memory_tracker import MemoryTracker as MemoryTracker
     from stackyard.testing.memory_validator import MemoryValidator as MemoryValidator
     from stackyard.testing.monitor import MonitorContract as MonitorContract
     from stackyard.testing.registry import RegistryContract as RegistryContract
     from stackyard.testing.reviewed_registry import ReviewedRegistry as ReviewedRegistry
+    from stackyard.testing.server import ServerContract as ServerContract
     from stackyard.testing.stand_ins import StoredRun as StoredRun
     from stackyard.testing.tracker import TrackerContract as TrackerContract
     from stackyard.testing.validator import ValidatorContract as ValidatorContract
@@ -43,12 +44,13 @@ _HOMES = {
     "MemoryFeatureStore": "memory_feature_store",
     "MemoryMonitor": "memory_monitor",
     "MemoryRegistry": "memory_registry",
-    "MemoryServer": "memory",
+    "MemoryServer": "memory_server",
     "MemoryTracker": "memory_tracker",
     "MemoryValidator": "memory_validator",
     "MonitorContract": "monitor",
     "RegistryContract": "registry",
     "ReviewedRegistry": "reviewed_registry",
+    "ServerContract": "server",
     "StoredRun": "stand_ins",
     "TrackerContract": "tracker",
     "ValidatorContract": "validator",
@@ -67,6 +69,7 @@ __all__ = [
     "MonitorContract",
     "RegistryContract",
     "ReviewedRegistry",
+    "ServerContract",
     "StoredRun",
     "TrackerContract",
     "ValidatorContract",

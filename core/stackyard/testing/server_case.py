@@ -1,0 +1,170 @@
+"""What the tests of a server's contract are made of: models, requests, an endpoint."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+from sklearn.tree import DecisionTreeClassifier
+
+from stackyard.components.base import Context
+from stackyard.components.registry import ModelPackage
+from stackyard.components.server import Server
+from stackyard.errors import Unsupported
+from stackyard.inference import PROBABILITY, encode_request
+from stackyard.models import MODEL, folder_digest, load_model, package_model
+
+Models = Callable[[int], ModelPackage]
+
+CARRIERS = ["UA", "DL", "AA"]
+_numbers = itertools.count(1)
+
+
+def rows(count: int = 60, seed: int = 0) -> pd.DataFrame:
+    """Flights: whole numbers, numbers with some missing, text."""
+    random = np.random.default_rng(seed)
+    distance = random.integers(100, 900, count).astype("float64")
+    distance[::7] = np.nan
+    return pd.DataFrame(
+        {
+            "hour": random.integers(0, 24, count),
+            "distance": distance,
+            "carrier": random.choice(CARRIERS, count),
+        }
+    )
+
+
+def model(number: int) -> Any:
+    """A classifier; another number, another one."""
+    frame = rows(600, seed=number)
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = ColumnTransformer([("c", codes, ["carrier"])], remainder="passthrough")
+    late = (frame["hour"] * number + frame["distance"].fillna(0)) % 7 < 3
+    tree = DecisionTreeClassifier(max_depth=6, random_state=number)
+    return make_pipeline(columns, tree).fit(frame, late)
+
+
+def expected(package: ModelPackage, frame: pd.DataFrame) -> pd.DataFrame:
+    """What the packaged model itself says."""
+    loaded = load_model(package)
+    chance = loaded.predict_proba(frame)[:, 1]
+    return pd.DataFrame({"predict": loaded.predict(frame), PROBABILITY: chance})
+
+
+def unreadable(package: ModelPackage, folder: Path) -> ModelPackage:
+    """A package whose digest is right and whose model no one can read."""
+    import shutil
+
+    shutil.copytree(package.uri, folder)
+    (folder / MODEL).chmod(0o644)
+    (folder / MODEL).write_bytes(b"this is no model")
+    return ModelPackage(
+        package.format, str(folder), folder_digest(folder), package.signature, package.requirements
+    )
+
+
+def ask(server: Server, name: str, *, version: str | None = None, seed: int = 0) -> Any:
+    """The answer to three rows."""
+    return server.predict(name, encode_request(rows(3, seed)), version=version)
+
+
+class ServerCase(ABC):
+    """How the server under test is made, and what most tests ask of it.
+
+    Deploying takes seconds with a real server. So the component and the endpoint ``shared``, which
+    has version 1 as champion and, where it can be, version 2 beside it, are made once for the
+    class; a test that deploys or ends something uses a ``name`` of its own.
+    """
+
+    #: False where nothing can answer requests, such as a stand-in for a cluster.
+    answers: ClassVar[bool] = True
+
+    @abstractmethod
+    def connect(self, context: Context) -> Server:
+        """Return a new component on the same endpoints, whichever test asks."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def context(cls, tmp_path_factory: pytest.TempPathFactory) -> Context:
+        """A context as core gives it; override to put more into it."""
+        project = tmp_path_factory.mktemp("project")
+        folder = project / ".stackyard"
+        return Context(
+            name="server",
+            stack="local",
+            project=project,
+            cache_dir=folder / "cache",
+            state_dir=folder / "state",
+        )
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls, context: Context) -> Iterator[Server]:
+        """The component under test; what it serves is ended after the class's tests."""
+        made = cls().connect(context)
+        yield made
+        for endpoint in made.list():
+            made.undeploy(endpoint.name)
+        made.close()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def models(cls, tmp_path_factory: pytest.TempPathFactory) -> Models:
+        """Packages of models by number; one of a number is packaged once."""
+        folder = tmp_path_factory.mktemp("models")
+        made: dict[int, ModelPackage] = {}
+
+        def of(number: int) -> ModelPackage:
+            if number not in made:
+                made[number] = package_model(
+                    model(number), example=rows(), folder=folder / f"{number}"
+                )
+            return made[number]
+
+        return of
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def deployed(cls, server: Server, models: Models) -> str:
+        """The shared endpoint as it was made."""
+        server.deploy(models(1), "shared", "1")
+        if "canary" in server.capabilities:
+            server.deploy(models(2), "shared", "2")
+        return "shared"
+
+    @pytest.fixture
+    def shared(self, server: Server, deployed: str) -> str:
+        """The shared endpoint; version 1 gets every request, 2 stands beside it."""
+        if "canary" in server.capabilities:
+            server.promote(deployed, "1")
+        return deployed
+
+    @pytest.fixture
+    def name(self, server: Server) -> Iterator[str]:
+        """The name of an endpoint of this test; it is ended afterwards."""
+        chosen = f"flights-{next(_numbers)}"
+        yield chosen
+        server.undeploy(chosen)
+
+    def can_answer(self) -> None:
+        """Skip where nothing can answer requests."""
+        if not self.answers:
+            pytest.skip("nothing is there that could answer requests")
+
+
+def capable(server: Server, capability: str, *call: Any) -> None:
+    """Skip where the server lacks the capability, after it refused in the contract's words."""
+    if capability in server.capabilities:
+        return
+    with pytest.raises(Unsupported, match=capability):
+        getattr(server, call[0])(*call[1:])
+    pytest.skip(f"the server cannot {capability!r}, and says so")
