@@ -36,6 +36,7 @@ COMMANDS = {
     "monitor": "what a run found about drift",
     "data": "list, compare, check out, push and pull versions of data",
     "model": "list versions, promote one, and the history of aliases",
+    "serve": "deploy models, ask them, share traffic, promote and roll back",
     "doctor": "what is installed, reachable, misconfigured, and the fix",
 }
 

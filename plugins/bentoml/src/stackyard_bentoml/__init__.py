@@ -1,0 +1,1 @@
+"""BentoML as model server of Stackyard."""

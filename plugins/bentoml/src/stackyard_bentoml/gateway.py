@@ -1,0 +1,143 @@
+"""The endpoint as BentoML serves it: a gateway before two processes with a model each.
+
+Run by ``bentoml serve stackyard_bentoml.gateway:Gateway``; nothing else imports this module.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import bentoml  # noqa: TID253 (BentoML itself imports this module)
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from stackyard_bentoml import state as states
+from stackyard_bentoml.host import open_stored
+from stackyard_bentoml.model_app import MODEL, VERSION, error, make_app, refused
+from stackyard_bentoml.routing import APPLY, Router
+from stackyard_bentoml.slot import Slot
+
+FOLDER = "STACKYARD_BENTOML_ENDPOINT"  # the endpoint's folder, in the environment
+QUIET: Any = {"access": {"enabled": False}}
+
+
+class _Slot:
+    """Holds the model that the endpoint's state gives to the slot."""
+
+    def __init__(self, slot: str, app: Starlette) -> None:
+        self._slot, self._app = slot, app
+
+    def load(self) -> str:
+        """Have the wanted version; return why that cannot be, or an empty text."""
+        state = states.read(Path(os.environ[FOLDER]))
+        version = state and state.slots.get(self._slot)
+        if state is None or version is None:
+            return ""
+        hosted = self._app.state.hosted
+        if hosted is not None and hosted.version == version:
+            return ""
+        try:
+            self._app.state.hosted = open_stored(Path(state.packages[version].uri).parent)
+        except Exception as exc:  # whatever reading a model raises: the one before stays
+            return f"version {version!r} cannot be read: {type(exc).__name__}: {exc}"
+        return ""
+
+
+def _slot_app(name: str) -> Starlette:
+    async def apply(request: Request) -> Response:
+        import asyncio
+
+        reason = await asyncio.to_thread(app.state.slot.load)
+        return error(500, reason) if reason else JSONResponse({})
+
+    app = make_app(Route(APPLY, apply, methods=["POST"]))
+    app.state.slot = _Slot(name, app)
+    return app
+
+
+slot_a, slot_b = _slot_app("a"), _slot_app("b")
+
+
+@bentoml.asgi_app(slot_a)
+@bentoml.service(name="slot_a", logging=QUIET)
+class SlotA:
+    """The process of one version."""
+
+    def __init__(self) -> None:
+        slot_a.state.slot.load()
+
+
+@bentoml.asgi_app(slot_b)
+@bentoml.service(name="slot_b", logging=QUIET)
+class SlotB:
+    """The process of the other one."""
+
+    def __init__(self) -> None:
+        slot_b.state.slot.load()
+
+
+def _router(request: Request) -> Router:
+    router: Router = request.app.state.router
+    return router
+
+
+async def _infer(request: Request) -> Response:
+    return await _router(request).infer(request)
+
+
+async def _forward(request: Request) -> Response:
+    return await _router(request).forward(request)
+
+
+async def _live(request: Request) -> Response:
+    return JSONResponse({"live": True})
+
+
+async def _apply(request: Request) -> Response:
+    reason = await _router(request).apply()
+    return error(500, reason) if reason else JSONResponse({})
+
+
+async def _flush(request: Request) -> Response:
+    return JSONResponse(await _router(request).flush())
+
+
+async def _health(request: Request) -> Response:
+    return JSONResponse(_router(request).health())
+
+
+gateway = Starlette(
+    routes=[
+        Route("/v2/health/live", _live),
+        *(Route(path, _forward) for path in (MODEL, VERSION)),
+        *(Route(f"{path}/ready", _forward) for path in (MODEL, VERSION)),
+        *(Route(f"{path}/infer", _infer, methods=["POST"]) for path in (MODEL, VERSION)),
+        Route(APPLY, _apply, methods=["POST"]),
+        Route("/stackyard/flush", _flush, methods=["POST"]),
+        Route("/stackyard/health", _health),
+    ],
+    exception_handlers={HTTPException: refused},
+)
+
+
+@bentoml.asgi_app(gateway)
+@bentoml.service(name="gateway", logging=QUIET)
+class Gateway:
+    """The endpoint."""
+
+    a = bentoml.depends(SlotA)
+    b = bentoml.depends(SlotB)
+
+    def __init__(self) -> None:
+        slots = {"a": Slot(self.a.to_async.url), "b": Slot(self.b.to_async.url)}
+        gateway.state.router = Router(Path(os.environ[FOLDER]), slots)
+
+    @bentoml.on_shutdown
+    async def finish(self) -> None:
+        """Write the log before the process ends."""
+        await gateway.state.router.close()

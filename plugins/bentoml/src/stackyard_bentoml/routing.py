@@ -1,0 +1,184 @@
+"""Which version answers a request, and what becomes of the copies and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stackyard.components.server import signature_of
+from stackyard.inference_writer import Role
+from stackyard_bentoml import state as states
+from stackyard_bentoml.log import Exchange, Log
+from stackyard_bentoml.model_app import ID, body_of, error
+from stackyard_bentoml.slot import Answer, Slot
+
+APPLY = "/stackyard/apply"
+COPIES = 256  # requests whose copies may wait for the shadow; beyond them copies are left out
+
+
+class Router:
+    """The endpoint: sends each request to the slot of a version, as the state says.
+
+    Args:
+        folder: The endpoint's, with its state.
+        slots: The model processes by the names that the state has for them.
+    """
+
+    def __init__(self, folder: Path, slots: Mapping[str, Slot]) -> None:
+        state = states.read(folder)
+        assert state is not None, f"{folder}: there is no endpoint"
+        self._folder = folder
+        self._slots = slots
+        self._state = state
+        self._signatures = {v: signature_of(p) for v, p in state.packages.items()}
+        self._copies: set[asyncio.Task[None]] = set()
+        self.copies_left_out = 0
+        settings = state.settings
+        self._log = None
+        if settings.log:
+            self._log = Log(
+                folder / states.INFERENCES,
+                lambda: self._signatures,
+                every=settings.log_every,
+                memory=settings.log_memory,
+            )
+
+    async def apply(self) -> str:
+        """Take over the state as it is now; return why it cannot be, or an empty text.
+
+        Every slot gets its model before any request goes another way.
+        """
+        state = states.read(self._folder)
+        if state is None:
+            return "there is no endpoint any more"
+        for slot in state.slots:
+            given = await self._slots[slot].ask("POST", APPLY)
+            if given is None or not given.ok:
+                return _reason(given, slot)
+        # Of a version that has gone, answers may still wait for the log.
+        self._signatures |= {v: signature_of(p) for v, p in state.packages.items()}
+        self._state = state
+        return ""
+
+    async def infer(self, request: Request) -> Response:
+        """Answer a request by the version that it names, or that the traffic chooses."""
+        came, began = time.time(), time.perf_counter()
+        self._check_name(request)
+        state = self._state
+        if state.rollout is None:
+            raise HTTPException(503, "no model is ready")
+        body = await body_of(request, state.settings.max_request)
+        asked = request.path_params.get("version")
+        version, id = asked or self._chosen(), str(uuid.uuid4())
+        given = await self._ask(version, body, id)
+        if given is None and asked is None and version != state.rollout.champion:
+            version = state.rollout.champion
+            given = await self._ask(version, body, id)
+        took = time.perf_counter() - began
+        role: Role = "champion" if version == state.rollout.champion else "challenger"
+        if given is not None and given.ok:
+            self._keep(Exchange(came, version, role, took, body, given.content))
+        if state.rollout.shadow is not None and asked is None:
+            self._copy(state.rollout.shadow, body, id, came)
+        return _response(given, version)
+
+    async def forward(self, request: Request) -> Response:
+        """Let a slot tell what is asked about a version, or about the champion."""
+        self._check_name(request)
+        rollout = self._state.rollout
+        if rollout is None:
+            raise HTTPException(503, "no model is ready")
+        version = request.path_params.get("version") or rollout.champion
+        given = await self._slot(version).ask("GET", request.url.path)
+        return _response(given, version)
+
+    async def flush(self) -> dict[str, Any]:
+        """Write what was answered to the log; tell what was left out of it."""
+        while self._copies:
+            await asyncio.wait(self._copies)
+        if self._log is None:
+            return {"left_out": 0, "fault": ""}
+        await asyncio.to_thread(self._log.flush)
+        return {"left_out": self._log.left_out + self.copies_left_out, "fault": self._log.fault}
+
+    def health(self) -> dict[str, Any]:
+        """What does not work although the endpoint answers."""
+        log = self._log
+        return {
+            "left_out": self.copies_left_out + (log.left_out if log else 0),
+            "fault": log.fault if log else "",
+        }
+
+    async def close(self) -> None:
+        """Finish the copies, and the log."""
+        if self._copies:
+            await asyncio.wait(self._copies, timeout=5)
+        for slot in self._slots.values():
+            await slot.close()
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
+
+    def _chosen(self) -> str:
+        rollout = self._state.rollout
+        assert rollout is not None
+        if rollout.beside is not None and random.random() * 100 < rollout.percent:
+            return rollout.beside
+        return rollout.champion
+
+    async def _ask(self, version: str, body: bytes, id: str) -> Answer | None:
+        """The answer of a version; None where its process gives none."""
+        path = f"/v2/models/{self._state.name}/versions/{version}/infer"
+        return await self._slot(version).ask("POST", path, body, **{ID: id})
+
+    def _slot(self, version: str) -> Slot:
+        if version not in self._state.slots.values():
+            have = ", ".join(self._state.slots.values())
+            raise HTTPException(404, f"there is no version {version!r} here. Versions: {have}")
+        return self._slots[self._state.slot_of(version)]
+
+    def _check_name(self, request: Request) -> None:
+        name = self._state.name
+        if (asked := request.path_params.get("name", name)) != name:
+            raise HTTPException(404, f"there is no model {asked!r} here, but {name!r}")
+
+    def _copy(self, version: str, body: bytes, id: str, came: float) -> None:
+        if len(self._copies) >= COPIES:
+            self.copies_left_out += 1
+            return
+        task = asyncio.create_task(self._shadow(version, body, id, came))
+        self._copies.add(task)
+        task.add_done_callback(self._copies.discard)
+
+    async def _shadow(self, version: str, body: bytes, id: str, came: float) -> None:
+        began = time.perf_counter()
+        given = await self._ask(version, body, id)
+        if given is not None and given.ok:
+            took = time.perf_counter() - began
+            self._keep(Exchange(came, version, "shadow", took, body, given.content))
+
+    def _keep(self, exchange: Exchange) -> None:
+        if self._log is not None:
+            self._log.put(exchange)
+
+
+def _response(given: Answer | None, version: str) -> Response:
+    if given is None:
+        return error(503, f"the process of version {version!r} does not answer")
+    return Response(given.content, given.status, media_type="application/json")
+
+
+def _reason(given: Answer | None, slot: str) -> str:
+    """Why a slot does not have its model."""
+    if given is None:
+        return f"model process {slot!r} does not answer"
+    return str(json.loads(given.content)["error"])

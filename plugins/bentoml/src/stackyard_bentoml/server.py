@@ -1,0 +1,293 @@
+"""BentoML as model server: bentos of registry versions, served on this machine."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stackyard.components.base import Command, Context, Service
+from stackyard.components.registry import ModelPackage
+from stackyard.components.rollout import Rollout
+from stackyard.components.server import (
+    Endpoint,
+    Server,
+    Status,
+    check_endpoint_name,
+    check_version,
+    signature_of,
+)
+from stackyard.errors import AlreadyExists, InvalidInput, NotFound, StackyardError, Unavailable
+from stackyard.loopback import HOST
+from stackyard.models import SKLEARN, verified_folder
+from stackyard.supervisor import Supervisor
+from stackyard_bentoml import state as states
+from stackyard_bentoml.config import BentomlConfig
+from stackyard_bentoml.packing import pack
+from stackyard_bentoml.state import Settings, State
+from stackyard_bentoml.wire import ask
+
+APPLY = "/stackyard/apply"
+# A model is asked by one thread; more would only fight for the processors.
+THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+
+
+class BentomlServer(Server):
+    """Endpoints of this machine, each a BentoML service that outlives the process that made it."""
+
+    config: BentomlConfig
+
+    def __init__(self, config: BentomlConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self._state = context.state_dir.absolute()
+        self._home = self._state / "bentoml"
+        self._supervisor = Supervisor(context.project)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """``canary``, ``shadow`` and, unless it is switched off, ``log``."""
+        return frozenset({"canary", "shadow", *(("log",) if self.config.log else ())})
+
+    def deploy(self, package: ModelPackage, name: str, version: str) -> Endpoint:
+        """Make a bento of the package and serve it."""
+        check_endpoint_name(name)
+        check_version(version)
+        signature_of(package)
+        if package.format != SKLEARN:
+            raise InvalidInput(
+                f"endpoint {name!r}: format {package.format!r} is not known. Known: {SKLEARN}"
+            )
+        source = verified_folder(package, fetch=self.context.fetch)
+        folder = self._folder(name)
+        with states.locked(folder):
+            before = states.read(folder)
+            if before is not None and version in before.packages:
+                if before.packages[version].digest != package.digest:
+                    raise AlreadyExists(
+                        f"endpoint {name!r}: another model is served as version {version!r}. "
+                        "Give this one another version"
+                    )
+                self._start(folder, before)
+                return self._endpoint(before)
+            wanted = self._with(before, name, version)
+            packed = pack(self._home, package, source, name, version)
+            wanted = replace(
+                wanted,
+                packages={**wanted.packages, version: packed.package},
+                bentos={**wanted.bentos, version: packed.bento},
+            )
+            try:
+                self._start(folder, before or replace(wanted, rollout=None, slots={}))
+                return self._apply(folder, before, wanted)
+            except BaseException:
+                if before is None:
+                    self._stop(folder)
+                raise
+
+    def status(self, name: str) -> Endpoint:
+        """How the endpoint is."""
+        return self._endpoint(self._of(name))
+
+    def list(self) -> Sequence[Endpoint]:
+        """Every endpoint."""
+        found = [states.read(file.parent) for file in sorted(self._state.glob(f"*/{states.FILE}"))]
+        return tuple(self._endpoint(one) for one in found if one is not None)
+
+    def predict(
+        self, name: str, request: Mapping[str, Any], *, version: str | None = None
+    ) -> Mapping[str, Any]:
+        """Send the request to the endpoint."""
+        state = self._of(name)
+        to = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
+        return self._ask(state, "POST", f"{to}/infer", request)
+
+    def undeploy(self, name: str) -> None:
+        """Stop the endpoint's processes; bentos and log stay."""
+        folder = self._folder(name)
+        if states.read(folder) is not None:
+            with states.locked(folder):
+                self._stop(folder)
+
+    def set_traffic(self, name: str, traffic: Mapping[str, int]) -> Endpoint:
+        """Other shares from now on."""
+        return self._change(name, lambda rollout: rollout.split(traffic))
+
+    def promote(self, name: str, version: str) -> Endpoint:
+        """Another champion from now on."""
+        return self._change(name, lambda rollout: rollout.promoted(version))
+
+    def rollback(self, name: str) -> Endpoint:
+        """The champion that was before."""
+        return self._change(name, lambda rollout: rollout.rolled_back())
+
+    def set_shadow(self, name: str, version: str | None) -> Endpoint:
+        """Copies for another version from now on."""
+        return self._change(name, lambda rollout: rollout.shadowed(version))
+
+    def inferences(self, name: str) -> Path:
+        """The folder of the log, after what was answered is in it."""
+        self.require("log")
+        log = self._folder(name) / states.INFERENCES
+        state = states.read(log.parent)
+        if state is None and not log.is_dir():
+            self._of(name)
+        if state is not None and self._health(state)[0] == "ready":
+            self._ask(state, "POST", "/stackyard/flush")
+        return log
+
+    def _folder(self, name: str) -> Path:
+        return self._state / name
+
+    def _of(self, name: str) -> State:
+        state = states.read(self._folder(name)) if name else None
+        if state is None:
+            have = ", ".join(p.parent.name for p in sorted(self._state.glob(f"*/{states.FILE}")))
+            raise NotFound(f"there is no endpoint {name!r}. Endpoints: {have or 'none'}")
+        return state
+
+    def _with(self, before: State | None, name: str, version: str) -> State:
+        """The state with the version in a slot of its own."""
+        if before is None:
+            settings = Settings(
+                self.config.max_request,
+                self.config.log,
+                self.config.log_every,
+                self.config.log_memory,
+            )
+            port = self.config.port or _free_port()
+            return State(name, port, settings, Rollout(version), {states.SLOTS[0]: version})
+        assert before.rollout is not None
+        rollout = before.rollout.added(version)
+        taken = before.slot_of(rollout.champion)
+        free = next(slot for slot in states.SLOTS if slot != taken)
+        kept = rollout.champion
+        return replace(
+            before,
+            rollout=rollout,
+            slots={taken: kept, free: version},
+            packages={kept: before.packages[kept]},
+            bentos={kept: before.bentos[kept]},
+        )
+
+    def _change(self, name: str, change: Callable[[Rollout], Rollout]) -> Endpoint:
+        folder = self._folder(name)
+        self._of(name)
+        with states.locked(folder):
+            before = self._of(name)
+            assert before.rollout is not None
+            rollout = change(before.rollout)
+            if rollout == before.rollout:
+                return self._endpoint(before)
+            return self._apply(folder, before, replace(before, rollout=rollout))
+
+    def _apply(self, folder: Path, before: State | None, wanted: State) -> Endpoint:
+        """Let the endpoint take over ``wanted``; where it cannot, it stays as it was.
+
+        Raises:
+            Unavailable: it cannot; says why.
+        """
+        states.write(folder, wanted)
+        try:
+            self._ask(wanted, "POST", APPLY, seconds=self.config.ready_within)
+        except BaseException:
+            if before is not None:
+                states.write(folder, before)
+            raise
+        return self._endpoint(wanted)
+
+    def _start(self, folder: Path, state: State) -> None:
+        """Have the endpoint's processes running.
+
+        Raises:
+            Unavailable: they do not get ready; says why.
+        """
+        if states.read(folder) is None:
+            states.write(folder, state)
+        service = self._service(folder, state)
+        try:
+            self._supervisor.up(service, owner=self.context.name)
+        except Unavailable as exc:
+            raise Unavailable(f"endpoint {state.name!r} does not start: {exc}") from exc
+        self._ask(state, "POST", APPLY, seconds=self.config.ready_within)
+
+    def _stop(self, folder: Path) -> None:
+        self._supervisor.down(self._service_name(folder.name))
+        states.remove(folder)
+
+    def _service_name(self, name: str) -> str:
+        return f"{self.context.name.replace('.', '-')}-{name}"
+
+    def _service(self, folder: Path, state: State) -> Service:
+        env = {
+            **THREADS,
+            "BENTOML_HOME": str(self._home),
+            "BENTOML_DO_NOT_TRACK": "True",
+            "STACKYARD_BENTOML_ENDPOINT": str(folder),
+            "PROMETHEUS_MULTIPROC_DIR": str(folder / "prometheus"),
+        }
+        command = Command(
+            "bentoml",
+            [
+                sys.executable, "-m", "bentoml", "serve", "stackyard_bentoml.gateway:Gateway",
+                "--host", HOST, "--port", str(state.port), "--working-dir", str(folder),
+            ],
+            env,
+            ready=f"{state.url}/v2/health/live",
+            port=state.port,
+        )  # fmt: skip
+        return Service(
+            self._service_name(state.name),
+            [command],
+            state.url,
+            ready_within=self.config.ready_within,
+        )
+
+    def _ask(
+        self, state: State, method: str, path: str, content: Any = None, seconds: float = 0.0
+    ) -> Mapping[str, Any]:
+        try:
+            return ask(
+                state.port, method, path, content=content, seconds=seconds or self.context.deadline
+            )
+        except StackyardError as exc:
+            why = self._health(state)[1] if isinstance(exc, Unavailable) else ""
+            raise type(exc)(f"endpoint {state.name!r}: {why or exc}") from exc
+
+    def _endpoint(self, state: State) -> Endpoint:
+        rollout = state.rollout
+        if rollout is None:  # its first version is getting ready
+            return Endpoint(state.name, state.url, "starting")
+        status, reason = self._health(state)
+        return Endpoint.of(state.name, state.url, status, rollout, reason)
+
+    def _health(self, state: State) -> tuple[Status, str]:
+        """Whether every version answers, and why one does not."""
+        name = self._service_name(state.name)
+        known, _ = self._supervisor.health(name)
+        if known in ("stopped", "broken"):
+            return "stopped", (
+                f"its processes have ended; log: {self._supervisor.log(name, 'bentoml')}. "
+                "Deploy it again"
+            )
+        try:
+            for version in state.slots.values():
+                ask(state.port, "GET", f"/v2/models/{state.name}/versions/{version}/ready")
+            health = ask(state.port, "GET", "/stackyard/health")
+        except (Unavailable, NotFound) as exc:
+            return ("starting" if known == "starting" else "failed"), str(exc)
+        if health["left_out"]:
+            return "ready", (
+                f"the inference log lacks {health['left_out']} answers"
+                + (f": {health['fault']}" if health["fault"] else "")
+            )
+        return "ready", ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
