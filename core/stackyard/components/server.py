@@ -37,7 +37,7 @@ class Endpoint:
         champion: The version that others are held against, and a rollback returns to.
         previous: The champion before the last promotion, if a rollback can return to it.
         shadow: The version that gets a copy of every request, whose answers nobody sees.
-        reason: Why it is not ready.
+        reason: Why it is not ready, or what does not work although it is.
     """
 
     name: str

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.server import Server
+from stackyard.components.server import Endpoint, Server
 from stackyard.errors import AlreadyExists, DigestMismatch, InvalidInput, NotFound, Unavailable
 from stackyard.inference import decode_response, encode_request
 from stackyard.models import MODEL, package_model
-from stackyard.testing.server_case import Models, ask, expected, model, rows, unreadable
+from stackyard.testing.server_case import Ended, Models, ask, expected, model, rows, unreadable
 from stackyard.testing.server_traffic import ServerTraffic
 
 
@@ -26,36 +26,43 @@ class ServerContract(ServerTraffic):
     # Deploying
 
     def test_01_the_first_version_gets_every_request(
-        self, server: Server, context: Context, models: Models, name: str
+        self,
+        server: Server,
+        context: Context,
+        models: Models,
+        deployed: tuple[Endpoint, ...],
+        shared: str,
     ) -> None:
         """It is ready when ``deploy`` returns, and found by whoever asks later."""
-        made = server.deploy(models(1), name, "1")
-        assert (made.name, made.status, made.reason) == (name, "ready", "")
+        made = deployed[0]
+        assert (made.name, made.status, made.reason) == (shared, "ready", "")
         assert (made.traffic, made.champion) == ({"1": 100}, "1")
         assert (made.previous, made.shadow) == (None, None)
+        now = server.status(shared)
         server.close()
         later = self.connect(context)
-        assert later.status(name) == made
-        assert made in list(later.list())
+        assert later.status(shared) == now
+        assert now in list(later.list())
         if self.answers:
-            assert ask(later, name)["model_version"] == "1"
-        assert later.deploy(models(1), name, "1") == made
+            assert ask(later, shared)["model_version"] == "1"
+        assert later.deploy(models(1), shared, "1") == now
 
     def test_02_a_further_version_gets_no_request(
-        self, server: Server, models: Models, name: str
+        self, server: Server, models: Models, deployed: tuple[Endpoint, ...], shared: str
     ) -> None:
         """It stands ready beside the champion; without ``canary`` it takes its place."""
-        server.deploy(models(1), name, "1")
-        made = server.deploy(models(2), name, "2")
         canary = "canary" in server.capabilities
-        assert made.traffic == ({"1": 100, "2": 0} if canary else {"2": 100})
-        assert made.champion == ("1" if canary else "2")
-        assert server.deploy(models(2), name, "2") == made
-        third = server.deploy(models(3), name, "3")
-        assert third.traffic == ({"1": 100, "3": 0} if canary else {"3": 100})
+        if canary:
+            assert (deployed[1].traffic, deployed[1].champion) == ({"1": 100, "2": 0}, "1")
+        made = server.deploy(models(3), shared, "3")
+        assert made.traffic == ({"1": 100, "3": 0} if canary else {"3": 100})
+        assert made.champion == ("1" if canary else "3")
+        assert server.deploy(models(3), shared, "3") == made
         with pytest.raises(AlreadyExists, match="'3'"):
-            server.deploy(models(2), name, "3")
-        assert server.status(name) == third
+            server.deploy(models(2), shared, "3")
+        assert server.status(shared) == made
+        back = "2" if canary else "1"
+        assert back in server.deploy(models(int(back)), shared, back).traffic
 
     def test_03_what_does_not_get_ready_changes_nothing(
         self, server: Server, models: Models, shared: str, tmp_path: Path
@@ -103,15 +110,16 @@ class ServerContract(ServerTraffic):
         assert names == sorted(names)
         assert shared in names
 
-    def test_06_what_is_undeployed_is_gone(self, server: Server, models: Models, name: str) -> None:
+    def test_06_what_is_undeployed_is_gone(
+        self, server: Server, models: Models, ended: Ended
+    ) -> None:
         """It answers nobody, and its name may be used again."""
-        server.deploy(models(1), name, "1")
-        server.undeploy(name)
-        server.undeploy(name)
+        server.undeploy(ended.name)
         with pytest.raises(NotFound):
-            server.predict(name, encode_request(rows(3)))
-        assert name not in {endpoint.name for endpoint in server.list()}
-        assert server.deploy(models(2), name, "1").traffic == {"1": 100}
+            server.predict(ended.name, encode_request(rows(3)))
+        assert ended.name not in {endpoint.name for endpoint in server.list()}
+        assert server.deploy(models(2), ended.name, "1").traffic == {"1": 100}
+        server.undeploy(ended.name)
 
     # Answering
 

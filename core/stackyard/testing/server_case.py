@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from stackyard.components.base import Context
 from stackyard.components.registry import ModelPackage
-from stackyard.components.server import Server
+from stackyard.components.server import Endpoint, Server
 from stackyard.errors import Unsupported
 from stackyard.inference import PROBABILITY, encode_request
 from stackyard.models import MODEL, folder_digest, load_model, package_model
@@ -26,7 +26,15 @@ from stackyard.models import MODEL, folder_digest, load_model, package_model
 Models = Callable[[int], ModelPackage]
 
 CARRIERS = ["UA", "DL", "AA"]
-_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An endpoint that is not served any more, and what it had been asked."""
+
+    name: str
+    logged_before: int  # files of the log before it was asked
+    asked: frozenset[str]
 
 
 def rows(count: int = 60, seed: int = 0) -> pd.DataFrame:
@@ -72,6 +80,10 @@ def unreadable(package: ModelPackage, folder: Path) -> ModelPackage:
     )
 
 
+def _log_files(server: Server, name: str) -> list[Path]:
+    return list(server.inferences(name).rglob("*")) if "log" in server.capabilities else []
+
+
 def ask(server: Server, name: str, *, version: str | None = None, seed: int = 0) -> Any:
     """The answer to three rows."""
     return server.predict(name, encode_request(rows(3, seed)), version=version)
@@ -80,9 +92,9 @@ def ask(server: Server, name: str, *, version: str | None = None, seed: int = 0)
 class ServerCase(ABC):
     """How the server under test is made, and what most tests ask of it.
 
-    Deploying takes seconds with a real server. So the component and the endpoint ``shared``, which
-    has version 1 as champion and, where it can be, version 2 beside it, are made once for the
-    class; a test that deploys or ends something uses a ``name`` of its own.
+    Starting an endpoint takes seconds with a real server. So the component and two endpoints are
+    made once for the class: ``shared``, which has version 1 as champion and, where it can be,
+    version 2 beside it, as every test leaves it; and ``ended``, which was undeployed.
     """
 
     #: False where nothing can answer requests, such as a stand-in for a cluster.
@@ -134,26 +146,29 @@ class ServerCase(ABC):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def deployed(cls, server: Server, models: Models) -> str:
-        """The shared endpoint as it was made."""
-        server.deploy(models(1), "shared", "1")
-        if "canary" in server.capabilities:
-            server.deploy(models(2), "shared", "2")
-        return "shared"
+    def deployed(cls, server: Server, models: Models) -> tuple[Endpoint, ...]:
+        """What deploying version 1 and version 2 of the endpoint ``shared`` gave."""
+        first = server.deploy(models(1), "shared", "1")
+        if "canary" not in server.capabilities:
+            return (first,)
+        return first, server.deploy(models(2), "shared", "2")
 
     @pytest.fixture
-    def shared(self, server: Server, deployed: str) -> str:
+    def shared(self, server: Server, deployed: tuple[Endpoint, ...]) -> str:
         """The shared endpoint; version 1 gets every request, 2 stands beside it."""
         if "canary" in server.capabilities:
-            server.promote(deployed, "1")
-        return deployed
+            server.promote("shared", "1")
+        return "shared"
 
-    @pytest.fixture
-    def name(self, server: Server) -> Iterator[str]:
-        """The name of an endpoint of this test; it is ended afterwards."""
-        chosen = f"flights-{next(_numbers)}"
-        yield chosen
-        server.undeploy(chosen)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def ended(cls, server: Server, models: Models) -> Ended:
+        """An endpoint that was served, asked and undeployed."""
+        server.deploy(models(1), "ended", "1")
+        before = len(_log_files(server, "ended"))
+        asked = {ask(server, "ended")["id"] for _ in range(3)} if cls.answers else set()
+        server.undeploy("ended")
+        return Ended("ended", before, frozenset(asked))
 
     def can_answer(self) -> None:
         """Skip where nothing can answer requests."""

@@ -14,7 +14,7 @@ import pytest
 from stackyard.components.server import Server
 from stackyard.errors import Conflict, InvalidInput, NotFound
 from stackyard.inference import decode_response, encode_request
-from stackyard.testing.server_case import Models, ServerCase, ask, capable, rows
+from stackyard.testing.server_case import Ended, Models, ServerCase, ask, capable, rows
 
 
 class ServerTraffic(ServerCase):
@@ -169,16 +169,14 @@ class ServerTraffic(ServerCase):
         for name in outputs:
             assert np.array_equal(found[f"output:{name}"], outputs[name])
 
-    def test_22_the_log_stays(self, server: Server, models: Models, name: str) -> None:
+    def test_22_the_log_stays(self, server: Server, ended: Ended) -> None:
         """After the endpoint was ended (capability ``log``); before it, there is none."""
-        capable(server, "log", "inferences", name)
-        with pytest.raises(NotFound, match=name):
-            server.inferences(name)
-        server.deploy(models(1), name, "1")
-        assert list(server.inferences(name).rglob("*.parquet")) == []
-        sent = {ask(server, name)["id"] for _ in range(3)}
-        server.undeploy(name)
-        assert set(read_log(server, name)["id"]) == sent
+        capable(server, "log", "inferences", ended.name)
+        with pytest.raises(NotFound, match="never"):
+            server.inferences("never")
+        assert ended.logged_before == 0
+        self.can_answer()
+        assert set(read_log(server, ended.name)["id"]) == ended.asked
 
 
 def until(done: Callable[[], Any], seconds: float = 30.0) -> None:

@@ -20,9 +20,9 @@ from stackyard_bentoml import state as states
 from stackyard_bentoml.host import open_stored
 from stackyard_bentoml.model_app import MODEL, VERSION, error, make_app, refused
 from stackyard_bentoml.routing import APPLY, Router
+from stackyard_bentoml.running import FOLDER
 from stackyard_bentoml.slot import Slot
 
-FOLDER = "STACKYARD_BENTOML_ENDPOINT"  # the endpoint's folder, in the environment
 QUIET: Any = {"access": {"enabled": False}}
 
 
@@ -35,9 +35,9 @@ class _Slot:
     def load(self) -> str:
         """Have the wanted version; return why that cannot be, or an empty text."""
         state = states.read(Path(os.environ[FOLDER]))
-        version = state and state.slots.get(self._slot)
-        if state is None or version is None:
+        if state is None or self._slot not in state.slots:
             return ""
+        version = state.slots[self._slot]
         hosted = self._app.state.hosted
         if hosted is not None and hosted.version == version:
             return ""
@@ -104,7 +104,8 @@ async def _apply(request: Request) -> Response:
 
 
 async def _flush(request: Request) -> Response:
-    return JSONResponse(await _router(request).flush())
+    await _router(request).flush()
+    return JSONResponse({})
 
 
 async def _health(request: Request) -> Response:
@@ -137,7 +138,7 @@ class Gateway:
         slots = {"a": Slot(self.a.to_async.url), "b": Slot(self.b.to_async.url)}
         gateway.state.router = Router(Path(os.environ[FOLDER]), slots)
 
-    @bentoml.on_shutdown
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def finish(self) -> None:
         """Write the log before the process ends."""
         await gateway.state.router.close()

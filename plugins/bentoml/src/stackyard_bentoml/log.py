@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from stackyard.components.registry import Signature
 from stackyard.inference_writer import Inference, Role, write_inferences
+
+logger = logging.getLogger("bentoml")  # which the server writes to its log
 
 BATCH = 2_000  # requests that are written in one go: what is parsed at once, and a file's size
 
@@ -55,7 +58,7 @@ class Log:
         self._memory = memory
         self._waiting: deque[Exchange] = deque()
         self._bytes = 0
-        self._lock = threading.Lock()  # of the three above it and below
+        self._lock = threading.Lock()
         self._writing = threading.Lock()  # one writer at a time
         self._over = threading.Event()
         self.left_out = 0
@@ -90,28 +93,29 @@ class Log:
 
     def _next(self) -> list[Exchange]:
         with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            return batch
+            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
     def _write(self, batch: list[Exchange]) -> None:
         import msgspec
 
-        inferences = [
-            Inference(
-                one.time,
-                one.version,
-                one.role,
-                one.latency,
-                msgspec.json.decode(one.request),
-                msgspec.json.decode(one.response),
-            )
-            for one in batch
-        ]
+        decode = msgspec.json.decode
         try:
+            inferences = [
+                Inference(
+                    one.time,
+                    one.version,
+                    one.role,
+                    one.latency,
+                    decode(one.request),
+                    decode(one.response),
+                )
+                for one in batch
+            ]
             write_inferences(self._folder, inferences, self._signatures())
             self.fault = ""
-        except OSError as exc:  # a full disk, a folder that is gone: the next batch may fare better
+        except Exception as exc:  # a full disk above all; the next batch may fare better
             self.fault = f"{type(exc).__name__}: {exc}"
+            logger.warning("the inference log lacks %d answers: %s", len(batch), self.fault)
             with self._lock:
                 self.left_out += len(batch)
         finally:

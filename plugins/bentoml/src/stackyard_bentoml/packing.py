@@ -21,6 +21,8 @@ from stackyard_bentoml.host import FACTS, PACKAGE
 
 # What the bento's module is made of; a bento has to bring the class that it serves.
 SERVICE = """\
+from pathlib import Path
+
 import bentoml
 
 from stackyard_bentoml.model_app import make_app
@@ -35,7 +37,7 @@ class Model:
     stored = bentoml.models.BentoModel({tag!r})
 
     def __init__(self):
-        app.state.hosted = open_stored(self.stored.path_of(""))
+        app.state.hosted = open_stored(Path(self.stored.path))
 """
 
 

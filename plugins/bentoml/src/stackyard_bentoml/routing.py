@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stackyard.components.rollout import Rollout
 from stackyard.components.server import signature_of
 from stackyard.inference_writer import Role
 from stackyard_bentoml import state as states
@@ -42,7 +43,7 @@ class Router:
         self._state = state
         self._signatures = {v: signature_of(p) for v, p in state.packages.items()}
         self._copies: set[asyncio.Task[None]] = set()
-        self.copies_left_out = 0
+        self._copies_left_out = 0
         settings = state.settings
         self._log = None
         if settings.log:
@@ -74,48 +75,44 @@ class Router:
         """Answer a request by the version that it names, or that the traffic chooses."""
         came, began = time.time(), time.perf_counter()
         self._check_name(request)
-        state = self._state
-        if state.rollout is None:
-            raise HTTPException(503, "no model is ready")
-        body = await body_of(request, state.settings.max_request)
+        body = await body_of(request, self._state.settings.max_request)
+        rollout = self._rollout()
         asked = request.path_params.get("version")
-        version, id = asked or self._chosen(), str(uuid.uuid4())
+        version, id = asked or _chosen(rollout), str(uuid.uuid4())
+        self._check_version(version)
         given = await self._ask(version, body, id)
-        if given is None and asked is None and version != state.rollout.champion:
-            version = state.rollout.champion
+        if given is None and asked is None and version != rollout.champion:
+            version = rollout.champion
             given = await self._ask(version, body, id)
         took = time.perf_counter() - began
-        role: Role = "champion" if version == state.rollout.champion else "challenger"
+        role: Role = "champion" if version == rollout.champion else "challenger"
         if given is not None and given.ok:
             self._keep(Exchange(came, version, role, took, body, given.content))
-        if state.rollout.shadow is not None and asked is None:
-            self._copy(state.rollout.shadow, body, id, came)
+        if rollout.shadow is not None and asked is None:
+            self._copy(rollout.shadow, body, id, came)
         return _response(given, version)
 
     async def forward(self, request: Request) -> Response:
         """Let a slot tell what is asked about a version, or about the champion."""
         self._check_name(request)
-        rollout = self._state.rollout
-        if rollout is None:
-            raise HTTPException(503, "no model is ready")
-        version = request.path_params.get("version") or rollout.champion
-        given = await self._slot(version).ask("GET", request.url.path)
-        return _response(given, version)
+        version = request.path_params.get("version") or self._rollout().champion
+        self._check_version(version)
+        slot = self._slots[self._state.slot_of(version)]
+        return _response(await slot.ask("GET", request.url.path), version)
 
-    async def flush(self) -> dict[str, Any]:
-        """Write what was answered to the log; tell what was left out of it."""
-        while self._copies:
-            await asyncio.wait(self._copies)
-        if self._log is None:
-            return {"left_out": 0, "fault": ""}
-        await asyncio.to_thread(self._log.flush)
-        return {"left_out": self._log.left_out + self.copies_left_out, "fault": self._log.fault}
+    async def flush(self) -> None:
+        """Have in the log what was answered until now, and what the shadow said of it."""
+        if self._copies:
+            await asyncio.wait(set(self._copies))
+        if self._log is not None:
+            await asyncio.to_thread(self._log.flush)
 
     def health(self) -> dict[str, Any]:
         """What does not work although the endpoint answers."""
         log = self._log
         return {
-            "left_out": self.copies_left_out + (log.left_out if log else 0),
+            "copies": self._copies_left_out,
+            "answers": log.left_out if log else 0,
             "fault": log.fault if log else "",
         }
 
@@ -128,23 +125,23 @@ class Router:
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
 
-    def _chosen(self) -> str:
-        rollout = self._state.rollout
-        assert rollout is not None
-        if rollout.beside is not None and random.random() * 100 < rollout.percent:
-            return rollout.beside
-        return rollout.champion
+    def _rollout(self) -> Rollout:
+        if self._state.rollout is None:
+            raise HTTPException(503, "no model is ready")
+        return self._state.rollout
 
     async def _ask(self, version: str, body: bytes, id: str) -> Answer | None:
-        """The answer of a version; None where its process gives none."""
-        path = f"/v2/models/{self._state.name}/versions/{version}/infer"
-        return await self._slot(version).ask("POST", path, body, **{ID: id})
+        """The answer of a version; None where its process gives none, or has another one now."""
+        state = self._state
+        if version not in state.slots.values():
+            return None
+        path = f"/v2/models/{state.name}/versions/{version}/infer"
+        return await self._slots[state.slot_of(version)].ask("POST", path, body, **{ID: id})
 
-    def _slot(self, version: str) -> Slot:
-        if version not in self._state.slots.values():
-            have = ", ".join(self._state.slots.values())
+    def _check_version(self, version: str) -> None:
+        if version not in (ready := self._state.slots.values()):
+            have = ", ".join(ready)
             raise HTTPException(404, f"there is no version {version!r} here. Versions: {have}")
-        return self._slots[self._state.slot_of(version)]
 
     def _check_name(self, request: Request) -> None:
         name = self._state.name
@@ -153,7 +150,7 @@ class Router:
 
     def _copy(self, version: str, body: bytes, id: str, came: float) -> None:
         if len(self._copies) >= COPIES:
-            self.copies_left_out += 1
+            self._copies_left_out += 1
             return
         task = asyncio.create_task(self._shadow(version, body, id, came))
         self._copies.add(task)
@@ -169,6 +166,13 @@ class Router:
     def _keep(self, exchange: Exchange) -> None:
         if self._log is not None:
             self._log.put(exchange)
+
+
+def _chosen(rollout: Rollout) -> str:
+    """The version that a request goes to, by chance."""
+    if rollout.beside is not None and random.random() * 100 < rollout.percent:
+        return rollout.beside
+    return rollout.champion
 
 
 def _response(given: Answer | None, version: str) -> Response:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stackyard.components.base import Command, Context, Service
+from stackyard.components.base import Context
 from stackyard.components.registry import ModelPackage
 from stackyard.components.rollout import Rollout
 from stackyard.components.server import (
@@ -20,19 +18,23 @@ from stackyard.components.server import (
     check_version,
     signature_of,
 )
-from stackyard.errors import AlreadyExists, InvalidInput, NotFound, StackyardError, Unavailable
-from stackyard.loopback import HOST
+from stackyard.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotFound,
+    StackyardError,
+    Unavailable,
+)
 from stackyard.models import SKLEARN, verified_folder
 from stackyard.supervisor import Supervisor
 from stackyard_bentoml import state as states
 from stackyard_bentoml.config import BentomlConfig
 from stackyard_bentoml.packing import pack
+from stackyard_bentoml.running import described, free_port, is_free
 from stackyard_bentoml.state import Settings, State
 from stackyard_bentoml.wire import ask
 
 APPLY = "/stackyard/apply"
-# A model is asked by one thread; more would only fight for the processors.
-THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
 class BentomlServer(Server):
@@ -70,8 +72,7 @@ class BentomlServer(Server):
                         f"endpoint {name!r}: another model is served as version {version!r}. "
                         "Give this one another version"
                     )
-                self._start(folder, before)
-                return self._endpoint(before)
+                return self._endpoint(self._start(folder, before))
             wanted = self._with(before, name, version)
             packed = pack(self._home, package, source, name, version)
             wanted = replace(
@@ -80,8 +81,8 @@ class BentomlServer(Server):
                 bentos={**wanted.bentos, version: packed.bento},
             )
             try:
-                self._start(folder, before or replace(wanted, rollout=None, slots={}))
-                return self._apply(folder, before, wanted)
+                started = self._start(folder, before or replace(wanted, rollout=None, slots={}))
+                return self._apply(folder, before, replace(wanted, port=started.port))
             except BaseException:
                 if before is None:
                     self._stop(folder)
@@ -139,10 +140,10 @@ class BentomlServer(Server):
         return log
 
     def _folder(self, name: str) -> Path:
-        return self._state / name
+        return self._state / check_endpoint_name(name)
 
     def _of(self, name: str) -> State:
-        state = states.read(self._folder(name)) if name else None
+        state = states.read(self._folder(name))
         if state is None:
             have = ", ".join(p.parent.name for p in sorted(self._state.glob(f"*/{states.FILE}")))
             raise NotFound(f"there is no endpoint {name!r}. Endpoints: {have or 'none'}")
@@ -157,7 +158,7 @@ class BentomlServer(Server):
                 self.config.log_every,
                 self.config.log_memory,
             )
-            port = self.config.port or _free_port()
+            port = self.config.port or free_port()
             return State(name, port, settings, Rollout(version), {states.SLOTS[0]: version})
         assert before.rollout is not None
         rollout = before.rollout.added(version)
@@ -198,20 +199,26 @@ class BentomlServer(Server):
             raise
         return self._endpoint(wanted)
 
-    def _start(self, folder: Path, state: State) -> None:
-        """Have the endpoint's processes running.
+    def _start(self, folder: Path, state: State) -> State:
+        """Have the endpoint's processes running; return where they are.
 
         Raises:
             Unavailable: they do not get ready; says why.
         """
-        if states.read(folder) is None:
+        stopped = self._supervisor.health(self._service_name(state.name))[0] == "stopped"
+        if stopped and self.config.port is None and not is_free(state.port):
+            state = replace(state, port=free_port())
+        if state != states.read(folder):
             states.write(folder, state)
-        service = self._service(folder, state)
         try:
+            service = described(
+                self._service_name(state.name), folder, state, self._home, self.config.ready_within
+            )
             self._supervisor.up(service, owner=self.context.name)
         except Unavailable as exc:
             raise Unavailable(f"endpoint {state.name!r} does not start: {exc}") from exc
         self._ask(state, "POST", APPLY, seconds=self.config.ready_within)
+        return state
 
     def _stop(self, folder: Path) -> None:
         self._supervisor.down(self._service_name(folder.name))
@@ -219,31 +226,6 @@ class BentomlServer(Server):
 
     def _service_name(self, name: str) -> str:
         return f"{self.context.name.replace('.', '-')}-{name}"
-
-    def _service(self, folder: Path, state: State) -> Service:
-        env = {
-            **THREADS,
-            "BENTOML_HOME": str(self._home),
-            "BENTOML_DO_NOT_TRACK": "True",
-            "STACKYARD_BENTOML_ENDPOINT": str(folder),
-            "PROMETHEUS_MULTIPROC_DIR": str(folder / "prometheus"),
-        }
-        command = Command(
-            "bentoml",
-            [
-                sys.executable, "-m", "bentoml", "serve", "stackyard_bentoml.gateway:Gateway",
-                "--host", HOST, "--port", str(state.port), "--working-dir", str(folder),
-            ],
-            env,
-            ready=f"{state.url}/v2/health/live",
-            port=state.port,
-        )  # fmt: skip
-        return Service(
-            self._service_name(state.name),
-            [command],
-            state.url,
-            ready_within=self.config.ready_within,
-        )
 
     def _ask(
         self, state: State, method: str, path: str, content: Any = None, seconds: float = 0.0
@@ -278,16 +260,8 @@ class BentomlServer(Server):
             health = ask(state.port, "GET", "/stackyard/health")
         except (Unavailable, NotFound) as exc:
             return ("starting" if known == "starting" else "failed"), str(exc)
-        if health["left_out"]:
-            return "ready", (
-                f"the inference log lacks {health['left_out']} answers"
-                + (f": {health['fault']}" if health["fault"] else "")
-            )
+        lacks = [f"{health[what]} {what}" for what in ("answers", "copies") if health[what]]
+        if lacks:
+            why = f": {health['fault']}" if health["fault"] else ", for which there was no room"
+            return "ready", f"the inference log lacks {' and '.join(lacks)}{why}"
         return "ready", ""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -68,5 +68,7 @@ class Slot:
             else:
                 connector = aiohttp.TCPConnector(**limits)
                 base = f"http://{self._address.netloc}"
-            self._session = aiohttp.ClientSession(base, connector=connector)
+            # BentoML ends what takes too long.
+            patience = aiohttp.ClientTimeout(total=None)
+            self._session = aiohttp.ClientSession(base, connector=connector, timeout=patience)
         return self._session

@@ -1,0 +1,58 @@
+"""An endpoint's processes: what is started, and where it listens."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+from stackyard.components.base import Command, Service
+from stackyard.errors import UsageError
+from stackyard.loopback import HOST, check_free
+from stackyard_bentoml.state import State
+
+FOLDER = "STACKYARD_BENTOML_ENDPOINT"  # the endpoint's folder, in the processes' environment
+# A model is asked by one thread; more would only fight for the processors.
+THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+
+
+def described(name: str, folder: Path, state: State, home: Path, ready_within: float) -> Service:
+    """What is started for an endpoint.
+
+    Args:
+        name: Of the service on this machine.
+        folder: The endpoint's.
+        state: What it serves.
+        home: BentoML's store.
+        ready_within: Seconds that it may take to answer.
+    """
+    env = {
+        **THREADS,
+        FOLDER: str(folder),
+        "BENTOML_HOME": str(home),
+        "BENTOML_DO_NOT_TRACK": "True",  # no usage statistics
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "prometheus"),
+    }
+    argv = [
+        sys.executable, "-m", "bentoml", "serve", "stackyard_bentoml.gateway:Gateway",
+        "--host", HOST, "--port", str(state.port), "--working-dir", str(folder),
+    ]  # fmt: skip
+    command = Command("bentoml", argv, env, f"{state.url}/v2/health/live", state.port)
+    return Service(name, [command], state.url, ready_within=ready_within)
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of loopback."""
+    try:
+        check_free(port, "")
+    except UsageError:
+        return False
+    return True
