@@ -35,8 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     one.add_argument("model", metavar="MODEL", help="the model's name in the registry")
     which = one.add_mutually_exclusive_group()
     which.add_argument(
-        "--version", action=Once, metavar="V", help="a version (default: the newest)"
-    )
+        "--version", dest="chosen", action=Once, metavar="V",
+        help="a version (default: the newest)",
+    )  # fmt: skip
     which.add_argument("--alias", action=Once, metavar="A", help="the version with this alias")
     one.add_argument(
         "--to", action=Once, metavar="ENDPOINT",
@@ -51,19 +52,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "'-' reads such a request from standard input",
     )  # fmt: skip
     one.add_argument(
-        "--version", action=Once, metavar="V", help="ask this version, whatever its share is"
-    )
+        "--version", dest="chosen", action=Once, metavar="V",
+        help="ask this version, whatever its share is",
+    )  # fmt: skip
     one = add("traffic", "give versions their percent of the requests")
     one.add_argument(
         "shares", nargs="+", metavar="VERSION=PERCENT",
         help="whole percents, 100 in all; a version that is not named gets none",
     )  # fmt: skip
     one = add("promote", "make a version the champion, which gets every request")
-    one.add_argument("version", metavar="VERSION", help="a version that is ready")
+    one.add_argument("chosen", metavar="VERSION", help="a version that is ready")
     add("rollback", "take back what was done last: a share, a shadow, a promotion")
     one = add("shadow", "send a version a copy of every request; nobody sees its answers")
     which = one.add_mutually_exclusive_group(required=True)
-    which.add_argument("version", nargs="?", metavar="VERSION", help="a version that is ready")
+    which.add_argument("chosen", nargs="?", metavar="VERSION", help="a version that is ready")
     which.add_argument("--off", action="store_true", help="end it")
     add("undeploy", "stop an endpoint; its inference log stays")
     for sub in commands.choices.values():
@@ -96,7 +98,7 @@ def _deploy(stack: Stack, server: Server, args: argparse.Namespace) -> Endpoint:
     from stackyard.components.server import endpoint_name
 
     with closing(stack.component("registry", None)) as registry:
-        found = registry.get(args.model, args.version, alias=args.alias)
+        found = registry.get(args.model, args.chosen, alias=args.alias)
         package = registry.fetch(found)
     name = args.to or endpoint_name(args.model)
     output.say(f"deploying {found.name} {found.version} to {name}")
@@ -108,10 +110,10 @@ def _changed(server: Server, args: argparse.Namespace) -> Endpoint:
     if args.action == "traffic":
         return server.set_traffic(args.endpoint, _shares(args.shares))
     if args.action == "promote":
-        return server.promote(args.endpoint, args.version)
+        return server.promote(args.endpoint, args.chosen)
     if args.action == "rollback":
         return server.rollback(args.endpoint)
-    return server.set_shadow(args.endpoint, None if args.off else args.version)
+    return server.set_shadow(args.endpoint, None if args.off else args.chosen)
 
 
 def _status(server: Server, args: argparse.Namespace) -> int:
@@ -125,7 +127,7 @@ def _status(server: Server, args: argparse.Namespace) -> int:
 def _predict(server: Server, args: argparse.Namespace) -> int:
     from stackyard.inference import decode_response
 
-    answer = server.predict(args.endpoint, _request(args.rows), version=args.version)
+    answer = server.predict(args.endpoint, _request(args.rows), version=args.chosen)
     if args.json:
         output.json_document(answer)
         return 0
