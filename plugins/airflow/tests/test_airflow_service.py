@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from stackyard import environments
 from stackyard.components.base import Context
 from stackyard.errors import ConfigError, Unavailable, UsageError
 from stackyard_airflow import environment
@@ -195,7 +196,7 @@ def test_an_interrupted_installation_is_made_again(
     (folder / "half").touch()
     environment.ensure(folder, "3.3.2", ())
     assert not (folder / "half").exists()
-    assert (folder / environment.DONE).is_file()
+    assert (folder / environments.DONE).is_file()
     assert (
         uv.read_text().splitlines()[-1].endswith(f"{folder / 'bin/python'} apache-airflow==3.3.2")
     )
@@ -225,8 +226,8 @@ def test_a_run_on_an_airflow_in_an_environment_of_its_own(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with started(tmp_path / "project") as airflow:
         folder = environment.folder(tmp_path / "cache/stackyard/environments", "3.3.2")
-        assert (folder / environment.DONE).is_file()
-        python = str(environment.interpreter(folder))
+        assert (folder / environments.DONE).is_file()
+        python = str(environments.interpreter(folder))
         missing = [python, "-c", "import stackyard"]  # Airflow needs none of our packages
         assert subprocess.run(missing, capture_output=True, cwd=tmp_path).returncode == 1
         assert airflow.run(FLIGHTS, {"period": "2013-01", "depth": 6}).outcome.status == "succeeded"

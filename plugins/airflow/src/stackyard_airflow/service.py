@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackyard import environments
 from stackyard.components.base import Command, Service
 from stackyard.errors import Unavailable, UsageError
 from stackyard_airflow import environment
@@ -169,7 +170,7 @@ class LocalAirflow:
     def _python(self) -> str:
         if environment.importable_version() is not None:
             return sys.executable
-        return str(environment.interpreter(self._environment()))
+        return str(environments.interpreter(self._environment()))
 
 
 def _configuration() -> str:
