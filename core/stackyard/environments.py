@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stackyard.errors import Unavailable
+from stackyard.locking import locked
 
 DONE = "stackyard-complete"  # written last into a finished environment
 
@@ -35,9 +36,7 @@ def ensure(environment: Path, packages: Sequence[str], *, what: str, until: str 
         Unavailable: it cannot be installed; the message has the installer's last lines.
     """
     done = environment / DONE
-    environment.parent.mkdir(parents=True, exist_ok=True)
-    with (environment.parent / f".{environment.name}.lock").open("ab") as lock:
-        _lock(lock.fileno())
+    with locked(environment.parent / f".{environment.name}.lock"):
         if done.is_file() and done.read_text().split("\n") == [*packages]:
             return
         if environment.exists():
@@ -77,14 +76,3 @@ def _run(command: list[str], what: str) -> None:
     if done.returncode != 0:
         lines = "\n    ".join(done.stdout.strip().splitlines()[-15:])
         raise Unavailable(f"installing {what} failed: {' '.join(command)}\n    {lines}")
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
