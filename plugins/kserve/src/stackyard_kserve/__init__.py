@@ -1,0 +1,1 @@
+"""KServe as model server of Stackyard."""
