@@ -75,7 +75,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         description="Write an ML pipeline once; a stack per environment chooses the tools.",
         epilog="Help on a command: stackyard COMMAND --help",
     )
-    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    parser.add_argument(  # its own name: a command may have a --version of something else
+        "--version", dest="own_version", action="store_true", help="print the version and leave"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, line in COMMANDS.items():
         sub = commands.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
@@ -162,7 +164,7 @@ def _main(given: list[str]) -> int:
         words = ["stackyard", args.command, getattr(args, "action", None)]
         name = " ".join(word for word in words if word)
         raise UsageError(f"{name}: unrecognized arguments: {' '.join(unknown)}. See: {name} --help")
-    if args.version:
+    if args.own_version:
         from importlib.metadata import version
 
         print(f"stackyard {version('stackyard')}")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from stackyard.cli import output
 from stackyard.cli.arguments import Once, add_json, add_stack, open_project_stack
 from stackyard.errors import UsageError
+from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from stackyard.components.registry import ModelPackage
     from stackyard.components.server import Endpoint, Server
     from stackyard.stack import Stack
 
@@ -32,17 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         return one
 
     one = add("deploy", "serve a version of a model; beside the one that is served", endpoint=False)
-    one.add_argument("model", metavar="MODEL", help="the model's name in the registry")
-    which = one.add_mutually_exclusive_group()
-    which.add_argument(
-        "--version", dest="chosen", action=Once, metavar="V",
-        help="a version (default: the newest)",
-    )  # fmt: skip
-    which.add_argument("--alias", action=Once, metavar="A", help="the version with this alias")
+    _add_model(one)
+    one = add("render", "write what deploy would apply, for GitOps", endpoint=False)
+    _add_model(one)
     one.add_argument(
-        "--to", action=Once, metavar="ENDPOINT",
-        help="the endpoint (default: the model's name, with '-' for what is no letter or digit)",
-    )  # fmt: skip
+        "--out", action=Once, metavar="DIR", help="folder to write to (default: show it)"
+    )
     one = add("status", "how endpoints are, and who gets which share", endpoint=False)
     one.add_argument("endpoint", nargs="?", metavar="ENDPOINT", help="only this one")
     one = add("predict", "send rows to an endpoint")
@@ -52,20 +49,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "'-' reads such a request from standard input",
     )  # fmt: skip
     one.add_argument(
-        "--version", dest="chosen", action=Once, metavar="V",
-        help="ask this version, whatever its share is",
-    )  # fmt: skip
+        "--version", action=Once, metavar="V", help="ask this version, whatever its share is"
+    )
     one = add("traffic", "give versions their percent of the requests")
     one.add_argument(
         "shares", nargs="+", metavar="VERSION=PERCENT",
         help="whole percents, 100 in all; a version that is not named gets none",
     )  # fmt: skip
     one = add("promote", "make a version the champion, which gets every request")
-    one.add_argument("chosen", metavar="VERSION", help="a version that is ready")
+    one.add_argument("version", metavar="VERSION", help="a version that is ready")
     add("rollback", "take back what was done last: a share, a shadow, a promotion")
     one = add("shadow", "send a version a copy of every request; nobody sees its answers")
     which = one.add_mutually_exclusive_group(required=True)
-    which.add_argument("chosen", nargs="?", metavar="VERSION", help="a version that is ready")
+    which.add_argument("version", nargs="?", metavar="VERSION", help="a version that is ready")
     which.add_argument("--off", action="store_true", help="end it")
     add("undeploy", "stop an endpoint; its inference log stays")
     for sub in commands.choices.values():
@@ -75,6 +71,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
         add_stack(sub)
         add_json(sub)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """Which version of which model, and to which endpoint."""
+    parser.add_argument("model", metavar="MODEL", help="the model's name in the registry")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--version", action=Once, metavar="V", help="a version (default: the newest)"
+    )
+    which.add_argument("--alias", action=Once, metavar="A", help="the version with this alias")
+    parser.add_argument(
+        "--to", action=Once, metavar="ENDPOINT",
+        help="the endpoint (default: the model's name, with '-' for what is no letter or digit)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -90,19 +100,45 @@ def run(args: argparse.Namespace) -> int:
             return _predict(server, args)
         if args.action == "undeploy":
             return _undeploy(server, args)
+        if args.action == "render":
+            return _render(stack, server, args)
         made = _deploy(stack, server, args) if args.action == "deploy" else _changed(server, args)
     return _told([made], args)
 
 
 def _deploy(stack: Stack, server: Server, args: argparse.Namespace) -> Endpoint:
+    package, name, version = _fetched(stack, args)
+    output.say(f"deploying {args.model} {version} to {name}")
+    return server.deploy(package, name, version)
+
+
+def _render(stack: Stack, server: Server, args: argparse.Namespace) -> int:
+    server.require("render")
+    files = server.render(*_fetched(stack, args))
+    if args.json:
+        output.json_document({"files": files})
+    elif args.out is None:
+        output.show("---\n".join(files.values()).rstrip("\n"))
+    else:
+        folder = Path(args.out)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                write_whole(folder / name, text)
+                output.show(f"wrote {folder / name}")
+        except OSError as exc:
+            raise UsageError(f"--out {args.out}: cannot be written to: {exc.strerror}") from exc
+    return 0
+
+
+def _fetched(stack: Stack, args: argparse.Namespace) -> tuple[ModelPackage, str, str]:
+    """The package that was asked for, on this machine, its endpoint and its version."""
     from stackyard.components.server import endpoint_name
 
     with closing(stack.component("registry", None)) as registry:
-        found = registry.get(args.model, args.chosen, alias=args.alias)
+        found = registry.get(args.model, args.version, alias=args.alias)
         package = registry.fetch(found)
-    name = args.to or endpoint_name(args.model)
-    output.say(f"deploying {found.name} {found.version} to {name}")
-    return server.deploy(package, name, found.version)
+    return package, args.to or endpoint_name(args.model), found.version
 
 
 def _changed(server: Server, args: argparse.Namespace) -> Endpoint:
@@ -110,10 +146,10 @@ def _changed(server: Server, args: argparse.Namespace) -> Endpoint:
     if args.action == "traffic":
         return server.set_traffic(args.endpoint, _shares(args.shares))
     if args.action == "promote":
-        return server.promote(args.endpoint, args.chosen)
+        return server.promote(args.endpoint, args.version)
     if args.action == "rollback":
         return server.rollback(args.endpoint)
-    return server.set_shadow(args.endpoint, None if args.off else args.chosen)
+    return server.set_shadow(args.endpoint, None if args.off else args.version)
 
 
 def _status(server: Server, args: argparse.Namespace) -> int:
@@ -127,7 +163,7 @@ def _status(server: Server, args: argparse.Namespace) -> int:
 def _predict(server: Server, args: argparse.Namespace) -> int:
     from stackyard.inference import decode_response
 
-    answer = server.predict(args.endpoint, _request(args.rows), version=args.chosen)
+    answer = server.predict(args.endpoint, _request(args.rows), version=args.version)
     if args.json:
         output.json_document(answer)
         return 0
