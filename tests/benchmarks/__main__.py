@@ -10,6 +10,7 @@ from tests.benchmarks import (
     frames,
     monitoring,
     on_airflow,
+    serving,
     tracking,
     validating,
     versioning,
@@ -19,6 +20,6 @@ from tests.benchmarks.measuring import print_rows
 kept = [core.main(), frames.main()]
 kept += [
     print_rows(part.rows())
-    for part in (tracking, versioning, validating, monitoring, features, on_airflow)
+    for part in (tracking, versioning, validating, monitoring, features, serving, on_airflow)
 ]
 sys.exit(0 if all(kept) else 1)

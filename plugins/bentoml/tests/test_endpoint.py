@@ -8,16 +8,18 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 
 from plugins.bentoml.tests.conftest import Served
-from stackyard.errors import Unavailable
+from stackyard.errors import NotFound, Unavailable
 from stackyard.inference import decode_response, encode_request
 from stackyard.loopback import answers
-from stackyard.testing.server_case import ask, expected, rows
+from stackyard.testing.server_case import ask, expected, rows, unreadable
 from stackyard.testing.server_traffic import read_log, until
 from stackyard_bentoml import state as states
 from stackyard_bentoml.packing import environment
@@ -67,6 +69,23 @@ def test_a_body_without_a_length_is_limited(served: Served) -> None:
         )  # fmt: skip
         assert connection.getresponse().status == 413
     assert served.send(GOOD)[0] == 200
+
+
+def test_why_a_version_does_not_get_ready_is_told(served: Served, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"'flights'.*version '9' cannot be read: BadZipFile"):
+        served.server.deploy(unreadable(served.package, tmp_path / "bad"), "flights", "9")
+    assert served.server.status("flights").traffic == {"1": 100}
+
+
+@pytest.mark.full
+def test_a_first_version_that_does_not_get_ready_leaves_nothing(
+    served: Served, tmp_path: Path
+) -> None:
+    with pytest.raises(Unavailable, match="version '1' cannot be read"):
+        served.server.deploy(unreadable(served.package, tmp_path / "bad"), "broken", "1")
+    with pytest.raises(NotFound, match="'broken'"):
+        served.server.status("broken")
+    assert replace(served, name="broken").processes() == []
 
 
 @pytest.mark.parametrize(
@@ -142,6 +161,7 @@ def test_the_log_is_written_without_being_asked(served: Served) -> None:
     until(lambda: set(folder.rglob("[!.]*.parquet")) - before, seconds=10)
 
 
+@pytest.mark.full
 def test_the_bento_serves_by_itself(served: Served) -> None:
     """As a user of BentoML would serve it, with the same answers."""
     state = states.read(served.folder)

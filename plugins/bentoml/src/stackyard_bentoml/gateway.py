@@ -24,6 +24,7 @@ from stackyard_bentoml.running import FOLDER
 from stackyard_bentoml.slot import Slot
 
 QUIET: Any = {"access": {"enabled": False}}
+NO_METRICS: Any = {"enabled": False}  # the gateway counts each request already
 
 
 class _Slot:
@@ -64,7 +65,7 @@ slot_a, slot_b = _slot_app("a"), _slot_app("b")
 
 
 @bentoml.asgi_app(slot_a)
-@bentoml.service(name="slot_a", logging=QUIET)
+@bentoml.service(name="slot_a", logging=QUIET, metrics=NO_METRICS)
 class SlotA:
     """The process of one version."""
 
@@ -73,7 +74,7 @@ class SlotA:
 
 
 @bentoml.asgi_app(slot_b)
-@bentoml.service(name="slot_b", logging=QUIET)
+@bentoml.service(name="slot_b", logging=QUIET, metrics=NO_METRICS)
 class SlotB:
     """The process of the other one."""
 

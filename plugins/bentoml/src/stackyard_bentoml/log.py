@@ -14,7 +14,9 @@ from stackyard.inference_writer import Inference, Role, write_inferences
 
 logger = logging.getLogger("bentoml")  # which the server writes to its log
 
-BATCH = 2_000  # requests that are written in one go: what is parsed at once, and a file's size
+# Written in one go, parsed into some ten times their bytes meanwhile.
+BATCH = 2_000  # requests
+BATCH_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,12 @@ class Log:
 
     def _next(self) -> list[Exchange]:
         with self._lock:
-            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            batch: list[Exchange] = []
+            size = 0
+            while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
+                batch.append(self._waiting.popleft())
+                size += batch[-1].size
+            return batch
 
     def _write(self, batch: list[Exchange]) -> None:
         import msgspec

@@ -26,7 +26,7 @@ from stackyard.errors import (
     Unavailable,
 )
 from stackyard.models import SKLEARN, verified_folder
-from stackyard.supervisor import Supervisor
+from stackyard.supervisor import Health, Supervisor
 from stackyard_bentoml import state as states
 from stackyard_bentoml.config import BentomlConfig
 from stackyard_bentoml.packing import pack
@@ -135,7 +135,7 @@ class BentomlServer(Server):
         state = states.read(log.parent)
         if state is None and not log.is_dir():
             self._of(name)
-        if state is not None and self._health(state)[0] == "ready":
+        if state is not None and self._known(state) != "stopped":
             self._ask(state, "POST", "/stackyard/flush")
         return log
 
@@ -205,20 +205,24 @@ class BentomlServer(Server):
         Raises:
             Unavailable: they do not get ready; says why.
         """
-        stopped = self._supervisor.health(self._service_name(state.name))[0] == "stopped"
-        if stopped and self.config.port is None and not is_free(state.port):
+        known = self._known(state)
+        if known == "stopped" and self.config.port is None and not is_free(state.port):
             state = replace(state, port=free_port())
         if state != states.read(folder):
             states.write(folder, state)
+        if known != "ready":  # what runs is never started again: that would fail requests
+            self._run(folder, state)
+        self._ask(state, "POST", APPLY, seconds=self.config.ready_within)
+        return state
+
+    def _run(self, folder: Path, state: State) -> None:
+        service = described(
+            self._service_name(state.name), folder, state, self._home, self.config.ready_within
+        )
         try:
-            service = described(
-                self._service_name(state.name), folder, state, self._home, self.config.ready_within
-            )
             self._supervisor.up(service, owner=self.context.name)
         except Unavailable as exc:
             raise Unavailable(f"endpoint {state.name!r} does not start: {exc}") from exc
-        self._ask(state, "POST", APPLY, seconds=self.config.ready_within)
-        return state
 
     def _stop(self, folder: Path) -> None:
         self._supervisor.down(self._service_name(folder.name))
@@ -235,33 +239,41 @@ class BentomlServer(Server):
                 state.port, method, path, content=content, seconds=seconds or self.context.deadline
             )
         except StackyardError as exc:
-            why = self._health(state)[1] if isinstance(exc, Unavailable) else ""
-            raise type(exc)(f"endpoint {state.name!r}: {why or exc}") from exc
+            stopped = isinstance(exc, Unavailable) and self._known(state) == "stopped"
+            raise type(exc)(
+                f"endpoint {state.name!r}: {self._ended(state) if stopped else exc}"
+            ) from exc
 
     def _endpoint(self, state: State) -> Endpoint:
         rollout = state.rollout
         if rollout is None:  # its first version is getting ready
             return Endpoint(state.name, state.url, "starting")
-        status, reason = self._health(state)
+        status, reason = self._health(state, rollout)
         return Endpoint.of(state.name, state.url, status, rollout, reason)
 
-    def _health(self, state: State) -> tuple[Status, str]:
-        """Whether every version answers, and why one does not."""
-        name = self._service_name(state.name)
-        known, _ = self._supervisor.health(name)
+    def _known(self, state: State) -> Health:
+        """What is known of the processes without asking them."""
+        return self._supervisor.health(self._service_name(state.name))[0]
+
+    def _ended(self, state: State) -> str:
+        log = self._supervisor.log(self._service_name(state.name), "bentoml")
+        return f"its processes have ended; log: {log}. Deploy it again"
+
+    def _health(self, state: State, rollout: Rollout) -> tuple[Status, str]:
+        """Whether the champion answers, and what does not work."""
+        known = self._known(state)
         if known in ("stopped", "broken"):
-            return "stopped", (
-                f"its processes have ended; log: {self._supervisor.log(name, 'bentoml')}. "
-                "Deploy it again"
-            )
+            return "stopped", self._ended(state)
+        status: Status = "starting" if known == "starting" else "failed"
         try:
-            for version in state.slots.values():
-                ask(state.port, "GET", f"/v2/models/{state.name}/versions/{version}/ready")
-            health = ask(state.port, "GET", "/stackyard/health")
+            for version in rollout.versions:
+                self._ask(state, "GET", f"/v2/models/{state.name}/versions/{version}/ready")
+                status = "ready"  # the champion is first
+            lacks = self._ask(state, "GET", "/stackyard/health")
         except (Unavailable, NotFound) as exc:
-            return ("starting" if known == "starting" else "failed"), str(exc)
-        lacks = [f"{health[what]} {what}" for what in ("answers", "copies") if health[what]]
-        if lacks:
-            why = f": {health['fault']}" if health["fault"] else ", for which there was no room"
-            return "ready", f"the inference log lacks {' and '.join(lacks)}{why}"
-        return "ready", ""
+            return status, str(exc)
+        left_out = [f"{lacks[what]} {what}" for what in ("answers", "copies") if lacks[what]]
+        if not left_out:
+            return "ready", ""
+        why = f": {lacks['fault']}" if lacks["fault"] else ", for which there was no room"
+        return "ready", f"the inference log lacks {' and '.join(left_out)}{why}"
