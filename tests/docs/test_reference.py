@@ -301,7 +301,8 @@ def test_every_environment_variable_is_documented() -> None:
         for name in re.findall(r"\bSTACKYARD_[A-Z_]*[A-Z]\b", source.read_text(encoding="utf-8"))
     }
     known = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
-    internal = {"STACKYARD_SERVICE"}  # marks the processes of a service for the supervisor
+    # They tell a service's processes whose they are, and an endpoint's processes their folder.
+    internal = {"STACKYARD_SERVICE", "STACKYARD_BENTOML_ENDPOINT"}
     assert used - internal - set(re.findall(r"STACKYARD_\w+", known)) == set()
 
 
