@@ -70,7 +70,7 @@ def monitor(
         share: of the inputs that have to have drifted.
         minimum: how many values a column needs on either side.
         margin: how much more of a column's rows may be missing, new or out of range, and by which
-            share of itself performance may be worse.
+            share of itself performance may be worse, beyond what is by chance.
         number: the method for columns of numbers; by default the monitor's choice.
         category: the same for categories.
         methods: method by column.

@@ -46,11 +46,11 @@ class Watch:
         share: Of the inputs that have to have drifted.
         minimum: How many values a column needs on either side.
         margin: How much more of a column's rows may be missing, new or out of range, and by which
-            share of itself performance may be worse.
+            share of itself performance may be worse, beyond what is by chance.
         number: The method for columns of numbers; by default the monitor's choice.
         category: The same for the others.
-        methods: Method by column. A column that is named here is compared even if its values look
-            like identifiers.
+        methods: Method by column. A column that is named here, decides or is a prediction is
+            compared even if its values look like identifiers.
         thresholds: Threshold by column or by method; a column's own counts first.
     """
 

@@ -33,7 +33,7 @@ class Values:
         kind: None where there is no value to tell it from.
         data: float64 with NaN, or text with None.
         count: of values that are not missing.
-        distinct: how many different ones there are; of numbers only where all are whole.
+        distinct: how many different ones there are; of numbers only where they number the rows.
         refused: why they cannot be compared at all.
     """
 
@@ -45,8 +45,6 @@ class Values:
 
     def like_identifiers(self) -> bool:
         """Whether nearly every row has a value of its own."""
-        if self.kind == "number":
-            return self.distinct == self.count > FEW_VALUES
         return self.distinct > FEW_VALUES and self.count < ROWS_PER_VALUE * self.distinct
 
 
@@ -62,8 +60,7 @@ def values(series: pd.Series[Any]) -> Values:
         real = data[~np.isnan(data)]
         if not len(real):
             return Values(None, data, 0)
-        whole = bool((real == np.floor(real)).all())
-        return Values(kind, data, len(real), len(np.unique(real)) if whole else 0)
+        return Values(kind, data, len(real), len(real) if _numbering(real) else 0)
     try:
         codes, levels = pd.factorize(series, use_na_sentinel=True)
     except TypeError:
@@ -79,6 +76,17 @@ def histogram(kind: Kind, current: Any, reference: Any) -> Histogram:
     labels, counts = (_of_numbers if kind == "number" else _of_levels)(current, reference)
     shares = [tuple(round(float(n), 5) for n in c / max(c.sum(), 1)) for c in counts]
     return Histogram(tuple(labels), shares[0], shares[1])
+
+
+def _numbering(real: Any) -> bool:
+    """Whether they are whole numbers that rise from row to row, or leave hardly one out."""
+    import numpy as np
+
+    if (real != np.floor(real)).any():
+        return False
+    if (np.diff(real) > 0).all():
+        return True
+    return bool(np.ptp(real) < 2 * len(real) and len(np.unique(real)) == len(real))
 
 
 def _kind(series: pd.Series[Any]) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 from stackyard.components.monitor import Kind, Monitor, Task, Watch
 from stackyard.components.monitor_columns import values
 from stackyard.components.monitor_report import Score
+from stackyard.gating.intervals import bootstrap
+from stackyard.gating.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+BY_CHANCE = 0.01  # probability that what is as good as it was seems worse by more than the margin
+SAMPLE = 1000
 CLASSES = 20  # so many whole numbers are classes, if the answers are among them
 
 
@@ -24,37 +29,44 @@ class _Pairs:
     answers: Any
     kinds: tuple[Kind | None, Kind | None]
 
-    def single(self) -> bool:
-        """Whether all labels are the same."""
-        return bool((self.labels == self.labels[0]).all())
-
 
 def performance(
     monitor: Monitor, current: pd.DataFrame, reference: pd.DataFrame, watch: Watch
 ) -> Iterator[Score]:
     """Scores of each prediction that can be held against the label; why not, of the others."""
     for name in watch.predictions:
-        mine = _pairs(current, "current", watch, name)
-        base = _pairs(reference, "the reference", watch, name)
-        wrong = next((side for side in (mine, base) if isinstance(side, str)), "")
-        if wrong or isinstance(mine, str) or isinstance(base, str):
-            yield Score(name, "performance", not_computed=wrong)
+        found = _held_against(current, reference, watch, name)
+        if isinstance(found, str):
+            yield Score(name, "performance", not_computed=found)
             continue
-        task = _task(mine, base)
-        single = [w for s, w in ((mine, "current"), (base, "the reference")) if s.single()]
-        if task is None:
-            wrong = f"it is neither a number, a class nor a probability of {watch.label!r}"
-        elif task == "probability" and single:
-            wrong = f"labels of one class only in {single[0]}"
-        if task is None or wrong:
-            yield Score(name, "performance", not_computed=wrong)
-            continue
+        task, mine, base = found
         one = max(_levels(mine.labels, base.labels)) if task == "probability" else None
         frames = [_frame(side, task, one, watch.label, name) for side in (mine, base)]
         for figure in monitor.performance(frames[0], frames[1], watch.label, name, task):
-            # It may be worse than on the reference by a share of what it is there.
-            factor = 1 + watch.margin if figure.worse == "above" else 1 - watch.margin
-            yield figure.held("performance", figure.reference * factor)
+            # It may be worse than on the reference by a share of what it is there, and by chance.
+            doubts = [_doubt(figure.method, task, one, side) for side in (mine, base)]
+            reach = watch.margin * abs(figure.reference) + math.hypot(*doubts)
+            sign = 1 if figure.worse == "above" else -1
+            yield figure.held("performance", figure.reference + sign * reach)
+
+
+def _held_against(
+    current: pd.DataFrame, reference: pd.DataFrame, watch: Watch, prediction: str
+) -> tuple[Task, _Pairs, _Pairs] | str:
+    """What the predictions are, and both sides; or why they cannot be held against the label."""
+    mine = _pairs(current, "current", watch, prediction)
+    if isinstance(mine, str):
+        return mine
+    base = _pairs(reference, "the reference", watch, prediction)
+    if isinstance(base, str):
+        return base
+    task = _task(mine, base)
+    if task is None:
+        return f"it is neither a number, a class nor a probability of {watch.label!r}"
+    for side, name in ((mine, "current"), (base, "the reference")):
+        if task == "probability" and (side.labels == side.labels[0]).all():
+            return f"labels of one class only in {name}"
+    return task, mine, base
 
 
 def _pairs(frame: pd.DataFrame, side: str, watch: Watch, prediction: str) -> _Pairs | str:
@@ -88,6 +100,27 @@ def _task(mine: _Pairs, base: _Pairs) -> Task | None:
     if few and mine.kinds[0] == mine.kinds[1] and answers <= labels:
         return "class"
     return "number" if mine.kinds == ("number", "number") else None
+
+
+def _doubt(method: str, task: Task, one: Any, side: _Pairs) -> float:
+    """By how much a figure may be off, for it is of a sample; 0 for one that is not known here.
+
+    It falls with the root of the number of rows, so that of many a sample is looked at.
+    """
+    import numpy as np
+
+    if method not in METRICS or (task == "class" and method != "accuracy"):
+        return 0.0
+    rows = len(side.labels)
+    some = np.random.default_rng(0).permutation(rows)[:SAMPLE]
+    truth, given = side.labels[some], side.answers[some]
+    if task == "probability":
+        truth = truth == one
+    elif task == "class":
+        truth, given = np.ones(len(some)), truth == given
+    pairs = truth.astype(float), given.astype(float)
+    found = bootstrap(lambda w: METRICS[method](*pairs, w), len(some), 1 - 2 * BY_CHANCE)
+    return found.half * math.sqrt(len(some) / rows)
 
 
 def _levels(mine: Any, base: Any) -> set[Any]:

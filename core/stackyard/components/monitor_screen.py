@@ -117,7 +117,8 @@ def screen(
         mine = values(current.iloc[:, names["current"].index(name)])
         base = values(reference.iloc[:, names["reference"].index(name)])
         chosen = watch.methods.get(name, "")
-        column, why, watched = _column(name, mine, base, chosen, watch.minimum)
+        wanted = name in (*watch.methods, *watch.deciding, *watch.predictions)
+        column, why, watched = _column(name, mine, base, wanted, watch.minimum)
         if column is not None:
             columns.append(column)
             now[name] = _filled(mine, len(current), column)
@@ -144,12 +145,12 @@ def screen(
 
 
 def _column(
-    name: str, mine: Values, base: Values, method: str, minimum: int
+    name: str, mine: Values, base: Values, wanted: bool, minimum: int
 ) -> tuple[Column | None, str, bool]:
     """The column, why it cannot be compared, and whether that counts."""
     refused = mine.refused or base.refused
     if refused:
-        return None, refused, False
+        return None, refused, wanted
     kind = base.kind or mine.kind
     if kind is None:
         return None, "no values on either side", True
@@ -157,8 +158,8 @@ def _column(
         text = f"{_WORDS[kind]} in the reference, {_WORDS[mine.kind]} in current"
         return None, text, True
     if kind == "time":
-        return Column(name, kind), "times always move on", False
-    if base.like_identifiers() and not method:
+        return Column(name, kind), "times always move on", wanted
+    if base.like_identifiers() and not wanted:
         text = f"like an identifier: {base.distinct:,} values in {base.count:,} rows"
         return Column(name, "identifier"), text, False
     for side, found in (("current", mine), ("reference", base)):

@@ -68,6 +68,9 @@ def _columns(watch: Watch, have: Sequence[str]) -> Iterator[str]:
             if name not in have:
                 near = suggest(name, tuple(have)) or f" Columns: {', '.join(have[:10])}"
                 yield f"{what}: neither frame has a column {name!r}.{near}"
+    for name in watch.deciding if watch.inputs else ():
+        if name in have and name not in watch.inputs:
+            yield f"deciding: column {name!r} is not among the inputs"
     single = ("inputs", "predictions", "label", "time", "ignore")
     for name in have:
         twice = [what for what in single if name in asked[what]]

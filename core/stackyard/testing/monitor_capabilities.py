@@ -10,9 +10,9 @@ from stackyard.testing.monitor_case import (
     MODEL,
     ROWS,
     MonitorCase,
-    capable,
     flights,
     inputs,
+    needs,
     winter,
 )
 
@@ -22,8 +22,7 @@ class MonitorCapabilities(MonitorCase):
 
     def test_19_quality_is_told_by_shares_of_rows(self, monitor: Monitor) -> None:
         """Missing, out of range and new ones, beside those of the reference."""
-        if not capable(monitor, "quality"):
-            return
+        needs(monitor, "quality")
         base, now = inputs(flights(0)), inputs(flights(1))
         base.loc[: ROWS // 10 - 1, "delay"] = None
         now.loc[: ROWS // 5 - 1, "delay"] = None
@@ -50,8 +49,7 @@ class MonitorCapabilities(MonitorCase):
 
     def test_20_performance_is_told_once_labels_came(self, monitor: Monitor) -> None:
         """Of probabilities, classes and numbers; worse than the reference has drifted."""
-        if not capable(monitor, "performance"):
-            return
+        needs(monitor, "performance")
         base, now = flights(0), flights(1)
         report = monitor.compare(now, base, MODEL)
         found = {(s.column, s.method): s for s in report.of("performance")}
@@ -73,10 +71,24 @@ class MonitorCapabilities(MonitorCase):
         error = (base["delay"] - base["distance"]).abs().mean()
         assert scores[0].reference == pytest.approx(error)
 
-    def test_21_labels_that_did_not_come_leave_the_verdict(self, monitor: Monitor) -> None:
+    def test_21_few_labels_do_not_seem_worse_by_chance(self, monitor: Monitor) -> None:
+        """Of fifteen samples of a hundred labels; one that became bad is told from a thousand."""
+        needs(monitor, "performance")
+        names = ["probability", "predict", "late"]
+        base = flights(0)[names]
+        worse = 0
+        for seed in range(1, 16):
+            report = monitor.compare(flights(seed, 100)[names], base, MODEL)
+            worse += any(s.drifted for s in report.of("performance"))
+        assert worse <= 1
+        now = flights(1)[names]
+        now.loc[now.index % 5 == 0, "late"] = 1 - now["late"]
+        report = monitor.compare(now, base, MODEL)
+        assert [s.drifted for s in report.of("performance")] == [True] * 3
+
+    def test_22_labels_that_did_not_come_leave_the_verdict(self, monitor: Monitor) -> None:
         """Too few, none, or of one class only: performance says why it was not computed."""
-        if not capable(monitor, "performance"):
-            return
+        needs(monitor, "performance")
         base, now = flights(0), flights(1)
         few = now.assign(late=now["late"].where(now.index < 60))
         for current, said in (
@@ -95,10 +107,9 @@ class MonitorCapabilities(MonitorCase):
             "probability": "labels of one class only in current", "predict": "",
         }  # fmt: skip
 
-    def test_22_the_tools_own_page(self, monitor: Monitor) -> None:
+    def test_23_the_tools_own_page(self, monitor: Monitor) -> None:
         """Of the columns that can be compared; it loads nothing from anywhere."""
-        if not capable(monitor, "html"):
-            return
+        needs(monitor, "html")
         base, now = inputs(flights(0)), winter(inputs(flights(1)))
         text = monitor.page(now.assign(gone=None), base.assign(gone=1.0))
         assert "<html" in text and "delay" in text

@@ -83,8 +83,11 @@ class MonitorGaps(MonitorCase):
         assert report.verdict == "not drifted"
         assert "of 4 inputs" in report.reason
         method = next(m.name for m in monitor.methods() if "number" in m.kinds)
-        named = Watch(methods={"key": method})
-        assert score_of(monitor.compare(now, base, named), "key").drifted is True
+        for named in (Watch(methods={"key": method}), Watch(deciding=("key",))):
+            found = monitor.compare(now, base, named)
+            assert score_of(found, "key").drifted is True
+        assert found.verdict == "drifted"
+        assert monitor.compare(now, base, Watch(deciding=("at",))).verdict == "cannot tell"
 
     def test_10_what_is_wrong_with_a_watch_is_told_at_once(
         self, monitor: Monitor, context: Context
