@@ -135,7 +135,7 @@ def _of_levels(current: Any, reference: Any) -> tuple[Sequence[str], Sequence[An
 
     sides = [pd.Series(side, dtype=object).value_counts() for side in (current, reference)]
     both = sides[0].add(sides[1], fill_value=0).sort_values(ascending=False, kind="stable")
-    shown = list(both.index[both >= RARE][:BINS])
+    shown = list(both.index[both >= RARE][:LEVELS])
     own = [side.reindex(shown).fillna(0) for side in sides]
     rest = [side.sum() - kept.sum() for side, kept in zip(sides, own, strict=True)]
     labels = [name if len(name) <= LABEL else f"{name[: LABEL - 1]}…" for name in map(str, shown)]

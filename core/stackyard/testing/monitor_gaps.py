@@ -45,14 +45,18 @@ class MonitorGaps(MonitorCase):
         base["lists"] = now["lists"] = [[1, 2]] * ROWS
         base["empty"], now["empty"] = 1.0, None
         base["text"], now["text"] = 1.0, "one"
+        base["endless"], now["endless"] = 1.0, np.inf
         report = monitor.compare(
             now.drop(columns="holiday").assign(extra=1), base.assign(none=np.nan).assign(empty=2.0)
         )
         said = {s.column: s.not_computed for s in report.of("input") if s.not_computed}
-        assert set(said) == {"holiday", "lists", "empty", "text", "none", "extra"}
+        assert set(said) == {
+            "holiday", "lists", "empty", "text", "endless", "none", "extra",
+        }  # fmt: skip
         assert "current" in said["holiday"]
         assert "list" in said["lists"]
         assert "no values in current" in said["empty"]
+        assert "no values in current" in said["endless"]
         assert "numbers in the reference" in said["text"]
         assert "the reference" in said["extra"]
         compared = {c: v for c, v in verdicts(report).items() if v is not None}

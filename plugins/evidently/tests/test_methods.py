@@ -64,6 +64,17 @@ def test_a_verdict_is_the_tools_own(method, shift: float) -> None:  # type: igno
         assert (score.score, score.drifted) == (pytest.approx(own.drift_score), own.drifted)
 
 
+def test_the_same_rows_have_the_same_score() -> None:
+    """Though permutation tests draw: their result would be of no use to a cache."""
+    found = set()
+    for seed in (1, 2, 3):
+        np.random.seed(seed)
+        watch = Watch(inputs=("number",), methods={"number": "empirical_mmd"})
+        (score,) = monitor().compare(columns(0.3, seed=1), columns(seed=2), watch).of("input")
+        found.add(score.score)
+    assert len(found) == 1
+
+
 def test_what_a_method_cannot_compare_stops_no_other() -> None:
     """Fisher's test is of two categories; the tool fails the whole report."""
     random = np.random.default_rng(0)
