@@ -225,7 +225,7 @@ def _side(frame: pd.DataFrame, time: str) -> Side:
 
     if not len(frame):
         return Side(0)
-    if time in map(str, frame.columns):
+    if time and time in map(str, frame.columns):
         moments = frame.iloc[:, list(map(str, frame.columns)).index(time)]
     elif "time" in frame.index.names and not time:
         moments = frame.index.get_level_values("time").to_series()

@@ -37,7 +37,7 @@ def check_watch(
 
 def roles(watch: Watch, names: Mapping[str, Sequence[str]]) -> dict[str, Subject]:
     """The columns that are told of, and as what, in order."""
-    other = {*watch.predictions, *watch.ignore, watch.label, watch.time}
+    other = {*watch.predictions, *watch.ignore, *filter(None, (watch.label, watch.time))}
     told = [n for n in dict.fromkeys([*names["reference"], *names["current"]]) if n not in other]
     found: dict[str, Subject] = dict.fromkeys(watch.inputs or told, "input")
     return found | dict.fromkeys(watch.predictions, "prediction")

@@ -119,6 +119,7 @@ class MonitorContract(MonitorGaps, MonitorCapabilities):
                     "mixed": base["carrier"].where(base["carrier"] != "UA", 7),
                     "infinite": base["delay"].where(base["delay"] < 60, np.inf),
                     "output:a b.c<d>": base["delay"],
+                    "": base["delay"],
                     5: base["delay"].astype("float32"),
                 }
             )
