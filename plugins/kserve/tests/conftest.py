@@ -15,6 +15,8 @@ from fake_cluster import FakeCluster
 from inference_service_crd import CRD, Schema
 
 from stackyard_kserve import server
+from tests.conftest import s3_endpoint as s3_endpoint
+from tests.conftest import s3_url as s3_url
 
 
 @pytest.fixture(scope="session")

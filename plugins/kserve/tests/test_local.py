@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
+from platformdirs import user_cache_path
 
 from stackyard.components.base import Command, Context, Service
 from stackyard.components.registry import ModelPackage
@@ -23,13 +25,15 @@ from stackyard.components.server import Server
 from stackyard.errors import InvalidInput, NotFound, Unavailable
 from stackyard.inference import decode_response, encode_request
 from stackyard.models import package_model
-from stackyard.processes import start_time
+from stackyard.processes import same
 from stackyard.supervisor import Supervisor
 from stackyard.testing import ServerContract
 from stackyard.testing.server_case import expected, model, rows
 from stackyard_kserve import environment
-from stackyard_kserve.config import LocalKServeConfig
+from stackyard_kserve.config import KServeConfig, LocalKServeConfig
 from stackyard_kserve.local import LocalKServe
+from stackyard_kserve.server import KServeServer
+from tests.ports import free_port
 
 
 class TestLocalKServe(ServerContract):
@@ -146,6 +150,17 @@ def test_v1_gives_the_same_as_v2(
     assert (status, given["outputs"][0]["data"]) == (200, wanted)
 
 
+def test_v1_is_read_whatever_its_type_is_said_to_be(
+    connection: http.client.HTTPConnection,
+) -> None:
+    """What curl sends is called a form unless it is told otherwise."""
+    for body, status in ((b'{"instances": [[5, 100.0, "UA"]]}', 200), (b"not json", 400)):
+        connection.request("POST", V1, body, {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert ("no JSON" in answer.read().decode()) == (status == 400)
+
+
 def tensor(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
     return {"name": name, "datatype": datatype, "shape": [len(data)], "data": data}
 
@@ -223,10 +238,39 @@ def test_a_deployment_that_was_killed_leaves_no_process(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         made.status("delays")
     made.undeploy("delays")
-    assert start_time(started.commands[0].pid) in (0, None) or not psutil.pid_exists(
-        started.commands[0].pid
-    )
+    assert not same(started.commands[0])
     assert list((tmp_path / ".stackyard" / "state").glob("*.json")) == []
+
+
+def test_a_manifest_starts_this_program(package: ModelPackage, tmp_path: Path) -> None:
+    """The arguments and the environment that the cluster's container gets are its own."""
+    kept = ModelPackage(package.format, "s3://acme/1", package.digest, package.signature)
+    config = KServeConfig(images={package.format: "registry.example/server:1"})
+    (text,) = KServeServer(config, Context()).render(kept, "delays", "4").values()
+    (container,) = yaml.safe_load(text)["spec"]["predictor"]["containers"]
+    port = free_port()
+    here = {"/mnt/models": str(package.uri), "8080": str(port), "0.0.0.0": "127.0.0.1"}
+    arguments = [argument.partition("=") for argument in container["args"]]
+    python = environment.ensure(
+        user_cache_path("stackyard") / "environments", "0.21.0", package.requirements
+    )
+    settings = {one["name"]: here.get(one["value"], one["value"]) for one in container["env"]}
+    program = Command(
+        "server",
+        [str(python), "-P", "-m", "stackyard_kserve.model_server",
+         *(f"{name}={here.get(value, value)}" for name, _, value in arguments)],
+        settings | {"PYTHONPATH": str(environment.importable(tmp_path))},
+        ready=f"http://127.0.0.1:{port}/v2/models/delays/ready",
+    )  # fmt: skip
+    supervisor = Supervisor(tmp_path)
+    supervisor.up(Service("container", (program,), ready_within=60))
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        status, given = post(connection, V2, encode_request(rows(3)))
+        connection.close()
+    finally:
+        supervisor.down("container")
+    assert (status, given["model_version"]) == (200, "4")
 
 
 def test_requirements_reach_no_command_line_unread(package: ModelPackage, tmp_path: Path) -> None:

@@ -159,6 +159,23 @@ def test_a_package_of_this_machine_is_copied_once(tmp_path: Path) -> None:
         rendered(package, config)
 
 
+def test_storage_on_s3(tmp_path: Path, s3_url: str) -> None:
+    import fsspec
+
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "MLmodel").write_text("flavors: {}")
+    digest = folder_digest(tmp_path / "package")
+    package = ModelPackage("mlflow", str(tmp_path / "package"), digest, SIGNATURE)
+    made = rendered(package, KServeConfig(storage=f"{s3_url}/models"))
+    uri = made["spec"]["predictor"]["model"]["storageUri"]
+    assert uri == f"{s3_url}/models/{digest}"
+    files = fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
+    assert files.cat_file(f"{uri}/MLmodel") == b"flavors: {}"
+    with pytest.raises(Unavailable, match="cannot be copied to s3://misspelt/models"):
+        rendered(package, KServeConfig(storage="s3://misspelt/models"))
+    assert not files.exists("misspelt")
+
+
 def test_storage_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "MLmodel").write_text("")

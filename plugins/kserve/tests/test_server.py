@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import yaml
 from fake_cluster import MISSING_IMAGE, FakeCluster
 from inference_service_crd import CRD, Schema
 
@@ -149,6 +150,26 @@ def test_the_champion_before_a_promotion_gets_no_share(make: Make) -> None:
     assert server.promote("delays", "1").traffic == {"1": 100, "2": 0}
 
 
+def test_a_canary_from_git(fake: FakeCluster, make: Make) -> None:
+    """Rendered and applied by something else, which has no word for the version before."""
+    server = make(storage="file:///unused")
+    for number in (1, 2):
+        (text,) = server.render(package(number), "delays", str(number)).values()
+        body = yaml.safe_load(text)
+        if number == 1:
+            fake.put(body)
+            server._wait("delays", lambda seen: seen.settled)
+            assert server.status("delays").traffic == {"1": 100}
+            continue
+        body["spec"]["predictor"]["canaryTrafficPercent"] = 10
+        fake.edit("delays", lambda kept, body=body: kept.update(spec=body["spec"]))
+        fake.edit("delays", lambda kept, body=body: kept["metadata"].update(
+            annotations=body["metadata"]["annotations"]))  # fmt: skip
+    seen = server._wait("delays", lambda seen: seen.version == "2" and seen.settled).endpoint()
+    assert seen.traffic == {"delays-predictor-00001": 90, "2": 10}
+    assert server.promote("delays", "2").traffic == {"2": 100}
+
+
 def test_others_changes_and_additions_stay(fake: FakeCluster, make: Make) -> None:
     server = make()
     server.deploy(package(1), "delays", "1")
@@ -172,6 +193,9 @@ def test_other_settings_of_the_stack_are_applied(fake: FakeCluster, make: Make) 
     larger = make(resources={"memory": "4Gi"})
     assert larger.deploy(package(2), "delays", "2").traffic == {"1": 100, "2": 0}
     assert predictor(fake)["model"]["resources"]["limits"] == {"memory": "4Gi"}
+    larger.set_traffic("delays", {"2": 100})
+    with pytest.raises(Conflict, match="Promote it or roll back first"):
+        server.deploy(package(2), "delays", "2")
     larger.promote("delays", "2")
     made = server.deploy(package(2), "delays", "2")
     assert (made.champion, made.previous, made.traffic) == ("2", None, {"2": 100})
@@ -300,6 +324,27 @@ def test_an_image_that_is_not_there(fake: FakeCluster, make: Make) -> None:
     assert server.status("delays") == before
     assert predictor(fake)["model"]["storageUri"] == "s3://acme-ml/1"
     assert "containers" not in predictor(fake)
+
+
+def test_what_cannot_be_taken_back_is_told(fake: FakeCluster, make: Make) -> None:
+    make().deploy(package(1), "delays", "1")
+    broken = make(deadline=0.5, ready_within=0.5, images={"mlflow": MISSING_IMAGE})
+
+    def intrude() -> None:
+        while "containers" not in predictor(fake):
+            time.sleep(0.01)
+        fake.intruders = 1000
+
+    thread = threading.Thread(target=intrude)
+    thread.start()
+    with pytest.raises(Unavailable, match=r"fetch image.*Nor could it be taken back.*modified"):
+        broken.deploy(package(2), "delays", "2")
+    thread.join()
+    seen = make().status("delays")  # who is served is served
+    assert (seen.status, seen.traffic) == ("ready", {"1": 100})
+    assert seen.reason.startswith("version 2: PredictorReady is False (RevisionFailed")
+    fake.intruders = 0
+    assert make().deploy(package(3), "delays", "3").traffic == {"1": 100, "3": 0}
 
 
 def test_a_killed_deployment_is_finished_by_the_next(fake: FakeCluster, make: Make) -> None:

@@ -48,7 +48,8 @@ def ask(
     if gateway is not None:
         asked.add_header("Host", urlsplit(url).netloc)
     direct = urlsplit(base).hostname in _LOOPBACK  # no proxy reaches this machine
-    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if direct else []))
+    proxies = [urllib.request.ProxyHandler({})] if direct else []
+    opener = urllib.request.build_opener(_Straight(), *proxies)
     try:
         with opener.open(asked, timeout=seconds) as answer:
             return _document(base, answer.read())
@@ -64,6 +65,13 @@ def ask(
     except (OSError, http.client.HTTPException) as exc:
         reason = str(getattr(exc, "reason", None) or exc or type(exc).__name__)
         raise Unavailable(f"{name!r} at {base} does not answer ({reason})") from exc
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """A request goes where it was sent and nowhere else: a redirected one would lose its body."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Take the redirect for the answer."""
 
 
 def _document(base: str, data: bytes) -> dict[str, Any]:

@@ -71,6 +71,11 @@ def deployed(
     # as it was, for the one before a version that is the champion and runs in another way.
     if not seen.rolled_out or (version == seen.version and seen.percent is None):
         return _applied(live, spec, facts, None)
+    if version == seen.version and seen.percent == 100:  # nor would it know the champion any more
+        raise Conflict(
+            f"endpoint {name!r}: version {version} gets every request and is not the champion, so "
+            "it cannot be applied in another way. Promote it or roll back first"
+        )
     rollout = seen.rollout if version == seen.version else seen.rollout.added(version)
     digest = seen.digest if rollout.champion == seen.version else seen.before_digest
     facts |= {BEFORE: rollout.champion, BEFORE_DIGEST: digest or ""}

@@ -30,6 +30,9 @@ from stackyard_kserve import environment
 from stackyard_kserve.asking import ask
 from stackyard_kserve.config import LocalKServeConfig
 
+# A model is asked by one thread; more are ten times slower where the processors are busy.
+THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+
 
 @dataclass(frozen=True)
 class Deployed:
@@ -67,7 +70,7 @@ class LocalKServe(Server):
                 f"KServe's model server serves no model of format {package.format!r} here. "
                 f"Formats: {SKLEARN}"
             )
-        folder = verified_folder(package, fetch=self.context.fetch)
+        folder = verified_folder(package, fetch=self.context.fetch).absolute()
         with locked(self.context.state_dir / f".{name}.lock"):
             found = self._read(name)
             if found is not None and found.version == version:
@@ -157,9 +160,9 @@ class LocalKServe(Server):
     ) -> Service:
         program = [str(python), "-P", "-m", "stackyard_kserve.model_server"]
         env = {
-            "PYTHONPATH": str(environment.importable(self.context.state_dir)),
+            "PYTHONPATH": str(environment.importable(self.context.state_dir.absolute())),
             "PYTHONWARNINGS": "ignore",  # of the SDK about its own dependencies
-            "OMP_NUM_THREADS": "1",  # more of them are ten times slower when cores are busy
+            **THREADS,
             "STACKYARD_VERSION": version,
             "STACKYARD_DIGEST": digest,
             "STACKYARD_HOST": HOST,

@@ -56,6 +56,11 @@ class Served:
         Raises:
             InvalidInput: the signature or the model refuses it.
         """
+        if isinstance(request, bytes):  # sent as anything but JSON, as curl does by itself
+            try:
+                request = json.loads(request)
+            except ValueError as exc:
+                raise InvalidInput(f"request: it is no JSON ({exc})") from exc
         given = self.answer({"inputs": _tensors(request, self.signature)})
         first = given["outputs"][0]
         return {"predictions": _rows(first["data"], first["shape"])}

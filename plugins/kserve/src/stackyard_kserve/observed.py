@@ -36,7 +36,8 @@ class Observed:
         url: Its address, empty as long as the cluster gave none.
         version: The newest version that was applied.
         digest: That of its package.
-        before: The champion beside which it was applied, if there was one.
+        before: The champion beside which it was applied, if there was one; its revision, if
+            somebody else applied the newest.
         before_digest: That of its package.
         percent: ``canaryTrafficPercent``: the newest version's share, None after a promotion.
         newest: The revision of the newest version, empty as long as there is none.
@@ -130,10 +131,15 @@ def observed(service: Mapping[str, Any]) -> Observed:
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
     created = predictor.get("latestCreatedRevision", "")
     newest = created if created != facts.get(BASE) else ""
+    percent = service["spec"]["predictor"].get("canaryTrafficPercent")
+    rolled_out = predictor.get("latestRolledoutRevision", "")
+    before = facts.get(BEFORE)
+    if before is None and percent is not None and rolled_out not in ("", newest):
+        before = rolled_out  # a canary from git: which version it was, nothing says any more
     shares: dict[str, int] = {}
     addresses: dict[str, str] = {}
     for target in predictor.get("traffic") or ():
-        revision = target["revisionName"]
+        revision = target.get("revisionName", "")
         shares[revision] = shares.get(revision, 0) + (target.get("percent") or 0)
         if target.get("url"):
             addresses[revision] = target["url"]
@@ -142,12 +148,12 @@ def observed(service: Mapping[str, Any]) -> Observed:
         url=status.get("url", ""),
         version=facts[VERSION],
         digest=facts.get(DIGEST, ""),
-        before=facts.get(BEFORE),
+        before=before,
         before_digest=facts.get(BEFORE_DIGEST),
-        percent=service["spec"]["predictor"].get("canaryTrafficPercent"),
+        percent=percent,
         newest=newest,
         arrived=bool(newest) and predictor.get("latestReadyRevision") == newest,
-        rolled_out=predictor.get("latestRolledoutRevision", ""),
+        rolled_out=rolled_out,
         shares=shares,
         addresses=addresses,
         stopped=conditions.get("Stopped", {}).get("status") == "True",

@@ -55,9 +55,9 @@ class KServeServer(Server):
         self._cluster.change(name, edit)
         try:
             return self._wait(name, lambda seen: seen.settled or version == seen.before).endpoint()
-        except Unavailable:
+        except Unavailable as exc:
             if replaced is not None and observed(replaced).rolled_out:
-                self._take_back(replaced)
+                self._take_back(replaced, exc)
             raise
 
     def render(self, package: ModelPackage, name: str, version: str) -> Mapping[str, str]:
@@ -213,11 +213,18 @@ class KServeServer(Server):
                 )
             time.sleep(min(0.1 + (now - began) / 10, 2.0))
 
-    def _take_back(self, before: Service) -> None:
-        """Apply what was there before a deployment that failed."""
+    def _take_back(self, before: Service, why: Unavailable) -> None:
+        """Apply what was there before a deployment that failed.
+
+        Raises:
+            Unavailable: it cannot be taken back; says that, too.
+        """
         name = before["metadata"]["name"]
-        self._cluster.change(
-            name, lambda live: None if live is None else changes.taken_back(live, before)
-        )
-        if observed(before).settled:
-            self._wait(name, lambda seen: seen.settled)
+        try:
+            self._cluster.change(
+                name, lambda live: None if live is None else changes.taken_back(live, before)
+            )
+            if observed(before).settled:
+                self._wait(name, lambda seen: seen.settled)
+        except ComponentError as exc:
+            raise Unavailable(f"{why}. Nor could it be taken back: {exc}") from why

@@ -53,9 +53,11 @@ def _copy(folder: Path, target: str) -> None:
 
     files: Any
     files, base = fsspec.core.url_to_fs(target, use_listings_cache=False)
+    has_folders = "file" in (files.protocol if isinstance(files.protocol, tuple) else ())
     there = {path: facts["size"] for path, facts in files.find(base, detail=True).items()}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         place = f"{base}/{path.relative_to(folder).as_posix()}"
         if there.get(place) != path.stat().st_size:
-            files.makedirs(files._parent(place), exist_ok=True)
+            if has_folders:  # elsewhere it would make a bucket where its name is misspelt
+                files.makedirs(files._parent(place), exist_ok=True)
             files.put_file(str(path), place)
