@@ -32,6 +32,7 @@ from stackyard_mlflow.address import (
     without_password,
 )
 from stackyard_mlflow.config import MlflowConfig
+from stackyard_mlflow.moved import follow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -152,6 +153,8 @@ class Connection:
                     client.search_experiments(max_results=1)
                 if registry:
                     client.search_registered_models(max_results=1)
+                if not self._config.tracking_uri:
+                    follow(self._folder)
             self._client = client
         return self._client
 
