@@ -88,6 +88,19 @@ def test_a_first_version_that_does_not_get_ready_leaves_nothing(
     assert replace(served, name="broken").processes() == []
 
 
+@pytest.mark.full
+def test_a_first_deploy_that_was_killed_is_made_again(served: Served) -> None:
+    server, state = served.server, states.read(served.folder)
+    assert state is not None
+    begun = replace(state, name="begun", port=free_port(), rollout=None, slots={})
+    states.write(served.folder.with_name("begun"), begun)
+    assert server.status("begun").status == "starting"
+    with pytest.raises(Unavailable, match="Deploy it again"):
+        server.promote("begun", "1")
+    assert server.deploy(served.package, "begun", "1").status == "ready"
+    server.undeploy("begun")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "said"),
     [
@@ -171,7 +184,7 @@ def test_the_bento_serves_by_itself(served: Served) -> None:
         sys.executable, "-m", "bentoml", "serve", state.bentos["1"],
         "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
-    home = served.server.context.state_dir / "bentoml"
+    home = served.server.context.state_dir / "_bentoml"
     process = subprocess.Popen(command, env=environment(home), start_new_session=True)
     try:
         until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), seconds=60)

@@ -45,7 +45,7 @@ class BentomlServer(Server):
     def __init__(self, config: BentomlConfig, context: Context) -> None:
         super().__init__(config, context)
         self._state = context.state_dir.absolute()
-        self._home = self._state / "bentoml"
+        self._home = self._state / "_bentoml"  # no endpoint can be called so
         self._supervisor = Supervisor(context.project)
 
     @property
@@ -66,6 +66,9 @@ class BentomlServer(Server):
         folder = self._folder(name)
         with states.locked(folder):
             before = states.read(folder)
+            if before is not None and before.rollout is None:  # its first ``deploy`` was killed
+                self._stop(folder)
+                before = None
             if before is not None and version in before.packages:
                 if before.packages[version].digest != package.digest:
                     raise AlreadyExists(
@@ -80,9 +83,11 @@ class BentomlServer(Server):
                 packages={**wanted.packages, version: packed.package},
                 bentos={**wanted.bentos, version: packed.bento},
             )
+            if self.config.log:
+                (folder / states.INFERENCES).mkdir(exist_ok=True)
             try:
                 started = self._start(folder, before or replace(wanted, rollout=None, slots={}))
-                return self._apply(folder, before, replace(wanted, port=started.port))
+                return self._apply(folder, started, replace(wanted, port=started.port))
             except BaseException:
                 if before is None:
                     self._stop(folder)
@@ -178,13 +183,14 @@ class BentomlServer(Server):
         self._of(name)
         with states.locked(folder):
             before = self._of(name)
-            assert before.rollout is not None
+            if before.rollout is None:
+                raise Unavailable(f"endpoint {name!r}: no version got ready. Deploy it again")
             rollout = change(before.rollout)
             if rollout == before.rollout:
                 return self._endpoint(before)
             return self._apply(folder, before, replace(before, rollout=rollout))
 
-    def _apply(self, folder: Path, before: State | None, wanted: State) -> Endpoint:
+    def _apply(self, folder: Path, before: State, wanted: State) -> Endpoint:
         """Let the endpoint take over ``wanted``; where it cannot, it stays as it was.
 
         Raises:
@@ -194,8 +200,7 @@ class BentomlServer(Server):
         try:
             self._ask(wanted, "POST", APPLY, seconds=self.config.ready_within)
         except BaseException:
-            if before is not None:
-                states.write(folder, before)
+            states.write(folder, before)
             raise
         return self._endpoint(wanted)
 
