@@ -85,6 +85,7 @@ class FakeCluster:
         delay: Seconds until a new revision is ready.
         schema: Checks an InferenceService; gives what is wrong with it.
         outage: Calls that are yet to be answered 503.
+        asleep: Looks at the status that are yet to find the controller doing nothing.
         intruders: Replacements that are yet to find somebody else was faster.
         calls: Method and path of every call to the API.
     """
@@ -93,6 +94,7 @@ class FakeCluster:
         self.delay = 0.0
         self.schema = schema
         self.outage = 0
+        self.asleep = 0
         self.intruders = 0
         self.installed = True
         self.calls: list[tuple[str, str]] = []
@@ -206,7 +208,10 @@ class FakeCluster:
                 raise Refused(404, "NotFound", text, metadata["name"])
             return copy.deepcopy(kept.body)
         shown = copy.deepcopy(kept.body)
-        self._reconcile(kept)
+        if self.asleep:
+            self.asleep -= 1
+        else:
+            self._reconcile(kept)
         return shown
 
     def _reconcile(self, kept: Kept) -> None:

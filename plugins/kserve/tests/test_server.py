@@ -134,6 +134,7 @@ def test_an_interrupted_promotion_is_waited_for(fake: FakeCluster, make: Make) -
     server.deploy(package(1), "delays", "1")
     server.deploy(package(2), "delays", "2")
     fake.edit("delays", lambda body: body["spec"]["predictor"].pop("canaryTrafficPercent"))
+    fake.asleep = 4
     made = server.deploy(package(3), "delays", "3")
     assert made.traffic == {"2": 100, "3": 0}
     assert server._seen("delays").shares["delays-predictor-00002"] == 100
@@ -200,6 +201,15 @@ def test_other_settings_of_the_stack_are_applied(fake: FakeCluster, make: Make) 
     made = server.deploy(package(2), "delays", "2")
     assert (made.champion, made.previous, made.traffic) == ("2", None, {"2": 100})
     assert "resources" not in predictor(fake)["model"]
+
+
+def test_other_settings_are_waited_for(fake: FakeCluster, make: Make) -> None:
+    """The version is ready already, but not as it is to run."""
+    make().deploy(package(1), "delays", "1")
+    fake.delay = 0.5
+    server = make(resources={"memory": "4Gi"})
+    server.deploy(package(1), "delays", "1")
+    assert server._seen("delays").shares == {"delays-predictor-00002": 100}
 
 
 def test_somebody_else_is_faster(fake: FakeCluster, make: Make) -> None:
