@@ -10,8 +10,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import RealAirflow
 
+from plugins.airflow.tests.conftest import RealAirflow
 from stackyard.components.base import Context
 from stackyard.components.orchestrator import StepEvent
 from stackyard.errors import InvalidInput, Unavailable, UsageError

@@ -111,8 +111,9 @@ def test_a_database_that_cannot_be_made_is_one_clear_error(
 
 
 def test_a_run_without_the_local_airflow_says_what_to_type(tmp_path: Path) -> None:
-    from conftest import RealAirflow
     from graphs import FLIGHTS
+
+    from plugins.airflow.tests.conftest import RealAirflow
 
     with closed_port() as port:
         orchestrator = _orchestrator(tmp_path, port=port)
@@ -219,8 +220,9 @@ def test_loading_the_plugin_and_describing_its_services_imports_no_tool() -> Non
 def test_a_run_on_an_airflow_in_an_environment_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from conftest import started
     from graphs import FLIGHTS
+
+    from plugins.airflow.tests.conftest import started
 
     monkeypatch.setattr(environment, "importable_version", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

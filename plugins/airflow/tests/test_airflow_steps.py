@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RealAirflow
 
+from plugins.airflow.tests.conftest import RealAirflow
 from stackyard.components.orchestrator import StepEvent
 from stackyard.errors import ArtifactNotFound, RunError
 from stackyard.project import Project, find_project
