@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     from stackyard.pipeline import step as step
     from stackyard.promotion import champion as champion
     from stackyard.promotion import promote as promote
+    from stackyard.serving import canary as canary
+    from stackyard.serving import deploy as deploy
+    from stackyard.serving import go_live as go_live
+    from stackyard.serving import judge as judge
+    from stackyard.serving import roll_back as roll_back
+    from stackyard.serving import shadow as shadow
     from stackyard.signature import Resource as Resource
     from stackyard.skew import SkewReport as SkewReport
     from stackyard.skew import skew as skew
@@ -71,12 +77,16 @@ _HOMES = {
     "ViewDefinition": "stackyard.components.feature_view",
     "Tracker": "stackyard.components.tracker",
     "Validator": "stackyard.components.validator",
+    "canary": "stackyard.serving",
     "champion": "stackyard.promotion",
+    "deploy": "stackyard.serving",
     "either": "stackyard.conditions",
     "from_stack": "stackyard.pipeline",
     "gate": "stackyard.gate",
+    "go_live": "stackyard.serving",
     "hookimpl": "stackyard.hookspecs",
     "join_labels": "stackyard.inference_log",
+    "judge": "stackyard.serving",
     "load_model": "stackyard.models",
     "load_run": "stackyard.past_run",
     "monitor": "stackyard.monitoring",
@@ -87,6 +97,8 @@ _HOMES = {
     "read_inferences": "stackyard.inference_log",
     "read_suite": "stackyard.suites",
     "read_views": "stackyard.features",
+    "roll_back": "stackyard.serving",
+    "shadow": "stackyard.serving",
     "skew": "stackyard.skew",
     "step": "stackyard.pipeline",
     "trigger": "stackyard.events",
@@ -114,12 +126,16 @@ __all__ = [
     "Tracker",
     "Validator",
     "ViewDefinition",
+    "canary",
     "champion",
+    "deploy",
     "either",
     "from_stack",
     "gate",
+    "go_live",
     "hookimpl",
     "join_labels",
+    "judge",
     "load_model",
     "load_run",
     "monitor",
@@ -130,6 +146,8 @@ __all__ = [
     "read_inferences",
     "read_suite",
     "read_views",
+    "roll_back",
+    "shadow",
     "skew",
     "step",
     "trigger",

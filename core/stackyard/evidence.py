@@ -1,4 +1,4 @@
-"""What a run rests on: data, features, validation, gates and drift, from its journals."""
+"""What a run rests on and what it changed, from its journals: data, gates, drift, rollouts..."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from stackyard.components.data_versioner import DataVersion
 from stackyard.components.feature_store import FeaturesUsed
 from stackyard.components.monitor_report import MonitorReport
+from stackyard.components.rollout import RolloutChange
 from stackyard.components.validator import Check, ValidationReport
 from stackyard.display import plural, size
+from stackyard.gating import trial_report as trials
 from stackyard.gating.report import GateReport, summary
+from stackyard.gating.trial_report import TrialReport
 from stackyard.store.events import TriggerDecision
 
 if TYPE_CHECKING:
@@ -23,10 +26,13 @@ class Evidence:
     """One thing that a step's result rests on.
 
     Attributes:
-        kind: ``data``, ``features``, ``validation``, ``gate``, ``drift`` or ``trigger``.
-        name: of the dataset, feature view, suite, event, or the step of a gate or a comparison.
+        kind: ``data``, ``features``, ``validation``, ``gate``, ``drift``, ``trigger``, ``trial`` or
+            ``rollout``.
+        name: of the dataset, feature view, suite, event, endpoint, or the step of a gate or a
+            comparison.
         value: the data version, the digest of the view's definition, ``passed`` or ``failed``, what
-            the gate decided, the verdict about drift, or whether the event was told.
+            the gate or the judge decided, the verdict about drift, whether the event was told, or
+            the version and what was done with it.
         text: more, for people.
         step: the step that had it.
         component: the component that gave it, e.g. ``data_versioner``.
@@ -127,6 +133,16 @@ def _drift(report: MonitorReport) -> Iterator[tuple[str, str, str, str]]:
     yield "drift", "", report.verdict, text
 
 
+def _trial(report: TrialReport) -> Iterator[tuple[str, str, str, str]]:
+    yield "trial", report.endpoint, report.outcome, trials.summary(report)
+
+
+def _rollout(change: RolloutChange) -> Iterator[tuple[str, str, str, str]]:
+    shares = ", ".join(f"{version} {share} %" for version, share in change.traffic.items())
+    text = f"{shares}; {change.why}" if change.why else shares
+    yield "rollout", change.endpoint, f"{change.version} {change.change}", text
+
+
 def _named(check: Check) -> str:
     of = f"{check.expectation}({check.column})" if check.column else check.expectation
     return of if check.severity == "critical" else f"{of} ({check.severity})"
@@ -139,4 +155,6 @@ _KINDS: dict[str, tuple[type[Any], Callable[[Any], Iterator[tuple[str, str, str,
     "GateReport": (GateReport, _gate),
     "TriggerDecision": (TriggerDecision, _trigger),
     "MonitorReport": (MonitorReport, _drift),
+    "TrialReport": (TrialReport, _trial),
+    "RolloutChange": (RolloutChange, _rollout),
 }

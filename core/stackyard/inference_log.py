@@ -3,14 +3,16 @@
 A server keeps it as a folder of Parquet files, ``<UTC day>/<any name>.parquet``, each of one
 version of the model. A file whose name begins with ``.`` or ``_`` is being written. There is one
 row for each row of a request, with the columns ``id``, ``row``, ``time``, ``version``, ``role``
-(``champion``, ``challenger`` or ``shadow``), ``latency_ms``, ``input:<name>`` and
-``output:<name>``.
+(``champion``, ``challenger`` or ``shadow``), ``latency_ms``, ``error``, ``input:<name>`` and
+``output:<name>``. A request without an answer has one row with its ``error``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,16 +61,41 @@ def read_inferences(
     for name, moment in (("since", since), ("until", until)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput(f"{name}: {moment.isoformat()} has no time zone")
-    tables = []
-    for file in _files(path, since, until):
-        table = _table(file, since, until, version, shadow)
-        if table.num_rows:
-            tables.append(table.to_pandas())
-    if not tables:
+    import pyarrow.compute as pc
+
+    wanted = pc.field("error").is_null()
+    role = pc.field("role") == "shadow"
+    wanted &= role if shadow else ~role
+    if version is not None:
+        wanted &= pc.field("version") == version
+    frame = _read(path, since, until, wanted)
+    if frame.empty:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[]] * len(INDEX), names=INDEX))
-    frame = pd.concat(tables, ignore_index=True).sort_values(["time", "id", "row"], kind="stable")
-    frame = frame.set_index(list(INDEX)).drop(columns=["role", "latency_ms"])
+    frame = frame.set_index(list(INDEX)).drop(columns=["role", "latency_ms", "error"])
     return _flat(frame.rename(columns=lambda name: name.removeprefix(_INPUT)))
+
+
+def read_answers(folder: str | Path, since: dt.datetime, until: dt.datetime) -> pd.DataFrame:
+    """Read who answered what within a window, and how: also what a shadow said, and failures.
+
+    Args:
+        folder: of the endpoint's log, as ``server.inferences(name)`` gives it.
+        since: from this moment on, with a time zone.
+        until: before this moment.
+
+    Returns:
+        The columns of the log as they are but for the inputs, sorted by time. Requests without an
+        answer have an ``error``.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    import pandas as pd
+
+    frame = _read(Path(folder), since, until, None)
+    if frame.empty:
+        return pd.DataFrame(columns=["id", "row", "time", "version", "role", "latency_ms", "error"])
+    return frame.drop(columns=[name for name in frame if str(name).startswith(_INPUT)])
 
 
 def join_labels(served: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -111,28 +138,37 @@ def _files(folder: Path, since: dt.datetime | None, until: dt.datetime | None) -
             yield from sorted(p for p in day.glob("*.parquet") if p.name[0] not in "._")
 
 
-def _table(
-    file: Path,
-    since: dt.datetime | None,
-    until: dt.datetime | None,
-    version: str | None,
-    shadow: bool,
-) -> Any:
+def _read(
+    folder: Path, since: dt.datetime | None, until: dt.datetime | None, wanted: Any
+) -> pd.DataFrame:
+    """The rows within a window that ``wanted``, an expression of pyarrow, is true of."""
+    import pandas as pd
+
+    tables = []
+    for file in _files(folder, since, until):
+        table = _table(file, since, until, wanted)
+        if table.num_rows:
+            tables.append(table.to_pandas())
+    if not tables:
+        return pd.DataFrame()
+    frame: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return frame.sort_values(["time", "id", "row"], kind="stable", ignore_index=True)
+
+
+def _table(file: Path, since: dt.datetime | None, until: dt.datetime | None, wanted: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    wanted = pc.field("role") == "shadow"
-    wanted = wanted if shadow else ~wanted
+    conditions = [] if wanted is None else [wanted]
     if since is not None:
-        wanted &= pc.field("time") >= pa.scalar(since, pa.timestamp("us", tz="UTC"))
+        conditions.append(pc.field("time") >= pa.scalar(since, pa.timestamp("us", tz="UTC")))
     if until is not None:
-        wanted &= pc.field("time") < pa.scalar(until, pa.timestamp("us", tz="UTC"))
-    if version is not None:
-        wanted &= pc.field("version") == version
+        conditions.append(pc.field("time") < pa.scalar(until, pa.timestamp("us", tz="UTC")))
     try:
         # Not read_table, which reads the folders of a path as columns.
-        return pq.ParquetFile(file).read().filter(wanted)
+        table = pq.ParquetFile(file).read()
+        return table.filter(reduce(and_, conditions)) if conditions else table
     except (pa.ArrowException, OSError) as exc:
         raise StoreError(f"inference log: {file} cannot be read: {exc}") from exc
 

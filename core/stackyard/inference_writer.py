@@ -3,7 +3,8 @@
     <folder>/2026-01-31/20260131T093000.123456-4f1c2a9b.parquet
 
 A file is written whole and never changes. Its rows are of one version of the model; there is one
-for each row of a request. The columns are in docs/reference/server.md.
+for each row of a request, and one for a request without an answer. The columns are in
+docs/reference/server.md.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -31,23 +32,27 @@ _ARROW = {"BOOL": "bool", "BYTES": "string", "FP": "double", "INT": "int64", "UI
 
 @dataclass(frozen=True)
 class Inference:
-    """One request that was answered, and by whom.
+    """One request, and which version answered it, or could not.
 
     Attributes:
         time: When it came, seconds since the epoch.
         version: The model's version that answered.
         role: What that version was then.
         latency: Seconds from the request to the answer.
-        request: The V2 request.
-        response: The V2 answer.
+        id: Of the answer.
+        request: The V2 request; empty where there was no answer.
+        response: The V2 answer; empty where there was none.
+        error: Why there was no answer, or only that it was refused.
     """
 
     time: float
     version: str
     role: Role
     latency: float
-    request: Mapping[str, Any]
-    response: Mapping[str, Any]
+    id: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    response: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
 
 
 def write_inferences(
@@ -57,7 +62,7 @@ def write_inferences(
 
     Args:
         folder: The endpoint's.
-        inferences: Requests that the models took, and their answers.
+        inferences: Requests, and their answers.
         signatures: What each version takes: a column has the model's type, whatever was sent.
 
     Raises:
@@ -89,24 +94,25 @@ def write_inferences(
 def _table(batch: Sequence[Inference], signature: Signature) -> pa.Table:
     import pyarrow as pa
 
-    asked = [tensors(one.request, "inputs", []) for one in batch]
-    given = [tensors(one.response, "outputs", []) for one in batch]
-    counts = [next(iter(outputs.values())).shape[0] for outputs in given]
+    asked = [{} if one.error else tensors(one.request, "inputs", []) for one in batch]
+    given = [{} if one.error else tensors(one.response, "outputs", []) for one in batch]
+    counts = [next(iter(outputs.values())).shape[0] if outputs else 1 for outputs in given]
     own: dict[str, tuple[pa.DataType, list[Any]]] = {
-        "id": (pa.string(), [one.response["id"] for one in batch]),
+        "id": (pa.string(), [one.id for one in batch]),
         "time": (pa.timestamp("us", "UTC"), [round(one.time * 1e6) for one in batch]),
         "version": (pa.string(), [one.version for one in batch]),
         "role": (pa.string(), [one.role for one in batch]),
         "latency_ms": (pa.float64(), [one.latency * 1000 for one in batch]),
+        "error": (pa.string(), [one.error or None for one in batch]),
     }
     columns = {
         name: pa.array([v for v, n in zip(values, counts, strict=True) for _ in range(n)], kind)
         for name, (kind, values) in own.items()
     }
     columns["row"] = pa.array([row for n in counts for row in range(n)], pa.int32())
-    for field in signature.inputs:
-        found = [inputs[field.name] for inputs in asked]
-        columns[f"input:{field.name}"] = _column(found, counts, field.datatype)
+    for one in signature.inputs:
+        found = [inputs.get(one.name) for inputs in asked]
+        columns[f"input:{one.name}"] = _column(found, counts, one.datatype)
     for name in dict.fromkeys(name for outputs in given for name in outputs):
         parts = [outputs.get(name) for outputs in given]  # a request may ask for some of them
         kind = next(part.datatype for part in parts if part is not None)

@@ -21,7 +21,8 @@ def write(
     folder: Path, name: str, rows: list[dict[str, Any]], version: str = "1", role: str = "champion"
 ) -> None:
     """A file of the log, as a server writes it."""
-    full = [{"row": 0, "version": version, "role": role, "latency_ms": 3.5, **row} for row in rows]
+    base = {"row": 0, "version": version, "role": role, "latency_ms": 3.5, "error": None}
+    full = [base | row for row in rows]
     table = pa.Table.from_pylist(full)
     place = table.schema.get_field_index("row")
     table = table.set_column(place, "row", table["row"].cast(pa.int32()))

@@ -141,3 +141,22 @@ class Rollout:
         if version not in self.versions:
             have = ", ".join(self.versions)
             raise NotFound(f"there is no version {version!r} here. Versions: {have}")
+
+
+@dataclass(frozen=True)
+class RolloutChange:
+    """What a step changed at an endpoint, in the step's record.
+
+    Attributes:
+        endpoint: its name.
+        change: ``deployed``, ``canary``, ``shadow``, ``live`` or ``rolled back``.
+        version: that it was about.
+        traffic: percent of the requests by version, then.
+        why: on what evidence, in one line.
+    """
+
+    endpoint: str
+    change: str
+    version: str
+    traffic: Mapping[str, int]
+    why: str = ""

@@ -14,20 +14,26 @@ from stackyard.gating.metrics import METRICS
 from stackyard.gating.report import Outcome, SliceReport
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from stackyard.gating.metrics import Vector, Weights
 
-LEAST = 30  # rows without which nothing is said of a slice
+LEAST = 30  # rows without which nothing is said of a part of them
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The truth of each row, and what the models say of it; ``champion`` is None where none is."""
+    """The truth of each row, and what the models say of it; ``champion`` is None where none is.
+
+    With ``asked``, each row was answered by one model only: by the challenger where it is true.
+    """
 
     truth: Vector
     challenger: Vector
     champion: Vector | None
+    asked: NDArray[np.bool_] | None = None
 
     def of(self, places: Any) -> Answers:
         """Those of some of the rows."""
@@ -85,7 +91,7 @@ def slices(
     each = error / max(1, len(parts))
     for column, value, places in parts:
         mine = answers.of(places)
-        if len(places) < LEAST or not _both_classes(condition, mine):
+        if len(places) < LEAST or not both_classes(condition, mine):
             yield SliceReport(column, value, len(places), "too few")
             continue
         found = interval(condition, mine, each)
@@ -98,7 +104,7 @@ def check(condition: Condition, answers: Answers) -> None:
     """Raise InvalidInput where the rows cannot tell the metric: none, or all of one class."""
     if not len(answers.truth):
         raise InvalidInput("the test set has no rows")
-    if not _both_classes(condition, answers):
+    if not both_classes(condition, answers):
         raise InvalidInput("all rows of the test set are of one class, so nothing can be compared")
 
 
@@ -107,7 +113,8 @@ def interval(condition: Condition, answers: Answers, error: float) -> Interval:
 
     ``error`` is the probability that it lies elsewhere.
     """
-    if dict(condition.terms) == {"accuracy": 1.0, f"accuracy{CHAMPION}": -1.0}:
+    accuracies = dict(condition.terms) == {"accuracy": 1.0, f"accuracy{CHAMPION}": -1.0}
+    if accuracies and answers.asked is None:
         right = [(given >= 0.5) == (answers.truth >= 0.5) for given in _both(answers)]
         better, worse = right[0] & ~right[1], right[1] & ~right[0]
         return intervals.exact(int(better.sum()), int(worse.sum()), len(right[0]), error)
@@ -122,8 +129,10 @@ def interval(condition: Condition, answers: Answers, error: float) -> Interval:
 
 def figure(name: str, answers: Answers, weights: Weights) -> Vector:
     """A metric of one of the models, for each row of weights."""
-    given = _both(answers)[1] if name.endswith(CHAMPION) else answers.challenger
-    return METRICS[name.removesuffix(CHAMPION)](answers.truth, given, weights)
+    champion = name.endswith(CHAMPION)
+    given = _both(answers)[1] if champion else answers.challenger
+    metric, rows = METRICS[name.removesuffix(CHAMPION)], _rows(answers, champion=champion)
+    return metric(answers.truth[rows], given[rows], weights[:, rows])
 
 
 def figures(condition: Condition, answers: Answers) -> Mapping[str, float]:
@@ -136,13 +145,24 @@ def figures(condition: Condition, answers: Answers) -> Mapping[str, float]:
     return {name: float(figure(name, answers, once)[0]) for name in names}
 
 
+def both_classes(condition: Condition, answers: Answers) -> bool:
+    """Whether there are rows of both classes for each model, where a metric needs them."""
+    if "auc" not in condition.metrics:
+        return True
+    for champion in (False, True):
+        positive = answers.truth[_rows(answers, champion=champion)] >= 0.5
+        if not positive.any() or positive.all():
+            return False
+    return True
+
+
+def _rows(answers: Answers, *, champion: bool) -> Any:
+    """The rows that a model answered."""
+    if answers.asked is None:
+        return slice(None)
+    return ~answers.asked if champion else answers.asked
+
+
 def _both(answers: Answers) -> tuple[Vector, Vector]:
     assert answers.champion is not None  # the gate asks no question about one that is not there
     return answers.challenger, answers.champion
-
-
-def _both_classes(condition: Condition, answers: Answers) -> bool:
-    if "auc" not in condition.metrics:
-        return True
-    positive = answers.truth >= 0.5
-    return bool(positive.any() and not positive.all())

@@ -61,8 +61,8 @@ def exact(better: int, worse: int, rows: int, error: float) -> Interval:
     """Bounds of the difference of two accuracies on the same rows, without approximation.
 
     The difference is that of two shares: of rows that only one model has right, and of those that
-    only the other has. Each has its bounds of Clopper and Pearson (Biometrika 26, 1934); that all
-    four hold is by the union bound.
+    only the other has. Each has its exact bounds; that all four hold is by the union
+    bound.
 
     Args:
         better: rows that only the challenger has right.
@@ -71,8 +71,25 @@ def exact(better: int, worse: int, rows: int, error: float) -> Interval:
         error: probability that the truth lies elsewhere.
     """
     tail = error / 4
-    (low, high), (lowest, highest) = (_share(n, rows, tail) for n in (better, worse))
+    (low, high), (lowest, highest) = (share(n, rows, tail) for n in (better, worse))
     return Interval((better - worse) / rows, low - highest, high - lowest, "exact bound")
+
+
+def share(number: int, rows: int, tail: float) -> tuple[float, float]:
+    """The exact bounds of a share of which ``number`` in ``rows`` were seen.
+
+    Of Clopper and Pearson (Biometrika 26, 1934).
+
+    Args:
+        number: of the rows that are of the kind.
+        rows: all rows.
+        tail: probability that the truth is below the lower bound, and that it is above the upper.
+    """
+    from scipy.stats import beta
+
+    low = float(beta.ppf(tail, number, rows - number + 1)) if number else 0.0
+    high = float(beta.isf(tail, number + 1, rows - number)) if number < rows else 1.0
+    return low, high
 
 
 def rows_needed(found: Interval, rows: int, tolerance: float) -> int:
@@ -103,11 +120,3 @@ def sample_size(
     rate = differ * ((1 + ratio) * math.log1p(ratio) - ratio)
     questions = uses * math.log(2) if adaptive else math.log(uses)
     return math.ceil((questions + math.log(4 / (1 - reliability))) / rate)
-
-
-def _share(number: int, rows: int, tail: float) -> tuple[float, float]:
-    from scipy.stats import beta
-
-    low = float(beta.ppf(tail, number, rows - number + 1)) if number else 0.0
-    high = float(beta.isf(tail, number + 1, rows - number)) if number < rows else 1.0
-    return low, high

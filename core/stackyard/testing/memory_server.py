@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class MemoryServer(Server):
         self, name: str, request: Mapping[str, Any], *, version: str | None = None
     ) -> Mapping[str, Any]:
         """Ask the model, or the function that was given."""
-        served, came = self._of(name), time.time()
+        served = self._of(name)
         rollout = served.rollout
         chosen = version or self._random.choices([*rollout.traffic], [*rollout.traffic.values()])[0]
         if chosen not in rollout.versions:
@@ -96,13 +97,11 @@ class MemoryServer(Server):
             raise NotFound(f"endpoint {name!r} has no version {chosen!r}. Versions: {have}")
         if self._predict:
             return self._predict(request)
-        given = self._ask(served, name, chosen, request, str(uuid.uuid4()))
         role: Role = "champion" if chosen == rollout.champion else "challenger"
-        took = time.time() - came
-        served.log.append(Inference(came, chosen, role, took, request, given))
+        given = self._asked(served, name, chosen, role, request, str(uuid.uuid4()))
         if rollout.shadow is not None and version is None:
-            seen = self._ask(served, name, rollout.shadow, request, given["id"])
-            served.log.append(Inference(came, rollout.shadow, "shadow", took, request, seen))
+            with suppress(Exception):  # which is in the log, and nobody's but the shadow's
+                self._asked(served, name, rollout.shadow, "shadow", request, given["id"])
         return given
 
     def undeploy(self, name: str) -> None:
@@ -161,8 +160,24 @@ class MemoryServer(Server):
         except Exception as exc:  # whatever reading a file that is no model raises
             raise Unavailable(f"endpoint {name!r}, version {version!r}: {exc}") from exc
 
-    def _ask(
-        self, served: _Served, name: str, version: str, request: Mapping[str, Any], id: str
+    def _asked(
+        self,
+        served: _Served,
+        name: str,
+        version: str,
+        role: Role,
+        request: Mapping[str, Any],
+        id: str,
     ) -> dict[str, Any]:
+        """The answer of a version, which is in the log as well as that there was none."""
         model, package = served.models[version], served.packages[version]
-        return answer(model, signature_of(package), request, name=name, version=version, id=id)
+        came = time.time()
+        try:
+            given = answer(model, signature_of(package), request, name=name, version=version, id=id)
+        except Exception as exc:
+            failed = Inference(came, version, role, time.time() - came, id, error=str(exc))
+            served.log.append(failed)
+            raise
+        took = time.time() - came
+        served.log.append(Inference(came, version, role, took, given["id"], request, given))
+        return given

@@ -146,8 +146,8 @@ class ServerTraffic(ServerCase):
             assert end().shadow is None
 
     def test_21_what_was_answered_is_logged(self, server: Server, shared: str) -> None:
-        """Each row with inputs, outputs, version, role and time, when ``inferences`` is called;
-        what was refused is not (capability ``log``)."""
+        """Each row with inputs, outputs, version, role and time, when ``inferences`` is called; of
+        what was refused only why (capability ``log``)."""
         capable(server, "log", "inferences", shared)
         frame = rows(9, seed=5)
         began = pd.Timestamp.now("UTC")
@@ -155,7 +155,11 @@ class ServerTraffic(ServerCase):
         with pytest.raises(InvalidInput):
             server.predict(shared, {"id": "refused", "inputs": []})
         log = read_log(server, shared)
-        assert "refused" not in set(log["id"])
+        failed = log[(log["time"] >= began) & log["error"].notna()]
+        assert len(failed) == 1
+        blank = [name for name in log if str(name).startswith(("input:", "output:"))]
+        assert failed[blank].isna().all(axis=None)
+        assert log.loc[log["id"] == given["id"], "error"].isna().all()
         found = log[log["id"] == given["id"]].sort_values("row").reset_index(drop=True)
         assert list(found["row"]) == list(range(9))
         assert set(found["version"]) == {"1"}

@@ -21,19 +21,21 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer as they went over the wire."""
+    """One request and its answer as they went over the wire; with an ``error``, neither."""
 
     time: float
     version: str
     role: Role
     latency: float
-    request: bytes
-    response: bytes
+    id: str
+    request: bytes = b""
+    response: bytes = b""
+    error: str = ""
 
     @property
     def size(self) -> int:
         """Bytes that it takes while it waits."""
-        return len(self.request) + len(self.response) + 200
+        return len(self.request) + len(self.response) + len(self.error) + 200
 
 
 class Log:
@@ -103,22 +105,8 @@ class Log:
             return batch
 
     def _write(self, batch: list[Exchange]) -> None:
-        import msgspec
-
-        decode = msgspec.json.decode
         try:
-            inferences = [
-                Inference(
-                    one.time,
-                    one.version,
-                    one.role,
-                    one.latency,
-                    decode(one.request),
-                    decode(one.response),
-                )
-                for one in batch
-            ]
-            write_inferences(self._folder, inferences, self._signatures())
+            write_inferences(self._folder, map(_inference, batch), self._signatures())
             self.fault = ""
         except Exception as exc:  # a full disk above all; the next batch may fare better
             self.fault = f"{type(exc).__name__}: {exc}"
@@ -128,3 +116,13 @@ class Log:
         finally:
             with self._lock:
                 self._bytes -= sum(one.size for one in batch)
+
+
+def _inference(one: Exchange) -> Inference:
+    import msgspec
+
+    facts = (one.time, one.version, one.role, one.latency)
+    if one.error:
+        return Inference(*facts, one.id, error=one.error)
+    request, response = map(msgspec.json.decode, (one.request, one.response))
+    return Inference(*facts, response["id"], request, response)

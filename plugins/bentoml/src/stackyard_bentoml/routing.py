@@ -8,6 +8,7 @@ import random
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,18 @@ from stackyard_bentoml.model_app import ID, body_of, error
 from stackyard_bentoml.slot import Answer, Slot
 
 APPLY = "/stackyard/apply"
+REASON = 500  # bytes of what a model says it cannot answer, in the log
 COPIES = 256  # requests whose copies may wait for the shadow; beyond them copies are left out
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request as it came, and when: seconds since the epoch, and of the clock for durations."""
+
+    body: bytes
+    id: str
+    came: float
+    began: float
 
 
 class Router:
@@ -76,20 +88,21 @@ class Router:
         came, began = time.time(), time.perf_counter()
         self._check_name(request)
         body = await body_of(request, self._state.settings.max_request)
+        asked = _Asked(body, str(uuid.uuid4()), came, began)
         rollout = self._rollout()
-        asked = request.path_params.get("version")
-        version, id = asked or _chosen(rollout), str(uuid.uuid4())
+        wanted = request.path_params.get("version")
+        version = wanted or _chosen(rollout)
         self._check_version(version)
-        given = await self._ask(version, body, id)
-        if given is None and asked is None and version != rollout.champion:
+        given = await self._ask(version, asked)
+        if given is None and wanted is None and version != rollout.champion:
+            self._keep(version, "challenger", asked, None)
             version = rollout.champion
-            given = await self._ask(version, body, id)
-        took = time.perf_counter() - began
-        role: Role = "champion" if version == rollout.champion else "challenger"
-        if given is not None and given.ok:
-            self._keep(Exchange(came, version, role, took, body, given.content))
-        if rollout.shadow is not None and asked is None:
-            self._copy(rollout.shadow, body, id, came)
+            given = await self._ask(version, asked)
+        self._keep(
+            version, "champion" if version == rollout.champion else "challenger", asked, given
+        )
+        if rollout.shadow is not None and wanted is None:
+            self._copy(rollout.shadow, asked)
         return _response(given, version)
 
     async def forward(self, request: Request) -> Response:
@@ -130,13 +143,15 @@ class Router:
             raise HTTPException(503, "no model is ready")
         return self._state.rollout
 
-    async def _ask(self, version: str, body: bytes, id: str) -> Answer | None:
+    async def _ask(self, version: str, asked: _Asked) -> Answer | None:
         """The answer of a version; None where its process gives none, or has another one now."""
         state = self._state
         if version not in state.slots.values():
             return None
         path = f"/v2/models/{state.name}/versions/{version}/infer"
-        return await self._slots[state.slot_of(version)].ask("POST", path, body, **{ID: id})
+        return await self._slots[state.slot_of(version)].ask(
+            "POST", path, asked.body, **{ID: asked.id}
+        )
 
     def _check_version(self, version: str) -> None:
         if version not in (ready := self._state.slots.values()):
@@ -148,24 +163,27 @@ class Router:
         if (asked := request.path_params.get("name", name)) != name:
             raise HTTPException(404, f"there is no model {asked!r} here, but {name!r}")
 
-    def _copy(self, version: str, body: bytes, id: str, came: float) -> None:
+    def _copy(self, version: str, asked: _Asked) -> None:
         if len(self._copies) >= COPIES:
             self._copies_left_out += 1
             return
-        task = asyncio.create_task(self._shadow(version, body, id, came))
+        task = asyncio.create_task(self._shadow(version, replace(asked, began=time.perf_counter())))
         self._copies.add(task)
         task.add_done_callback(self._copies.discard)
 
-    async def _shadow(self, version: str, body: bytes, id: str, came: float) -> None:
-        began = time.perf_counter()
-        given = await self._ask(version, body, id)
-        if given is not None and given.ok:
-            took = time.perf_counter() - began
-            self._keep(Exchange(came, version, "shadow", took, body, given.content))
+    async def _shadow(self, version: str, asked: _Asked) -> None:
+        self._keep(version, "shadow", asked, await self._ask(version, asked))
 
-    def _keep(self, exchange: Exchange) -> None:
-        if self._log is not None:
-            self._log.put(exchange)
+    def _keep(self, version: str, role: Role, asked: _Asked, given: Answer | None) -> None:
+        """Have in the log what a version answered, or that it did not."""
+        if self._log is None:
+            return
+        took = time.perf_counter() - asked.began
+        facts = (asked.came, version, role, took, asked.id)
+        if given is not None and given.ok:
+            self._log.put(Exchange(*facts, asked.body, given.content))
+        else:
+            self._log.put(Exchange(*facts, error=_why(given)))
 
 
 def _chosen(rollout: Rollout) -> str:
@@ -179,6 +197,13 @@ def _response(given: Answer | None, version: str) -> Response:
     if given is None:
         return error(503, f"the process of version {version!r} does not answer")
     return Response(given.content, given.status, media_type="application/json")
+
+
+def _why(given: Answer | None) -> str:
+    """Why there was no answer, for the log."""
+    if given is None:
+        return "503: its process does not answer"
+    return f"{given.status}: {given.content[:REASON].decode(errors='replace')}"
 
 
 def _reason(given: Answer | None, slot: str) -> str:

@@ -1,0 +1,282 @@
+"""The ready-made steps of a rollout: serve a version beside the champion, judge it, go on or back.
+
+``deploy``, then ``canary`` or ``shadow``, then ``judge``, then ``go_live`` or ``roll_back``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stackyard.components.registry import ModelPackage, ModelVersion, Registry
+from stackyard.components.rollout import RolloutChange
+from stackyard.components.server import Endpoint, Server, endpoint_name
+from stackyard.errors import InvalidInput
+from stackyard.execute import current
+from stackyard.gating import trial_report as reports
+from stackyard.gating.report import GateReport
+from stackyard.gating.report import summary as gate_summary
+from stackyard.gating.trial_report import TrialReport
+from stackyard.options import seconds
+from stackyard.pipeline import from_stack, step
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOOK = 1.0  # seconds between two looks whether enough was answered
+
+
+class Deployed(NamedTuple):
+    """What ``deploy`` gives: ``alone`` for ``when``, and the endpoint as it was then."""
+
+    alone: bool  # no other version is served, so it gets every request
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A version on trial.
+
+    Attributes:
+        endpoint: where it is served.
+        version: that is on trial.
+        champion: that it is held against.
+        percent: of the requests that it gets; 0 where it only watches.
+        since: when the trial began, seconds since the epoch.
+    """
+
+    endpoint: str
+    version: str
+    champion: str
+    percent: int
+    since: float
+
+
+class Judgement(NamedTuple):
+    """What ``judge`` gives: ``passed`` for ``when``, and why."""
+
+    passed: bool
+    report: TrialReport
+
+
+@step(effect=True)
+def deploy(
+    version: ModelVersion,
+    endpoint: str = "",
+    *,
+    registry: Registry = from_stack(),
+    server: Server = from_stack(),
+) -> Deployed:
+    """Serve a version: the first one of an endpoint to all, a further one beside the champion.
+
+    Args:
+        version: of the registry, e.g. what ``register`` or ``champion`` gives.
+        endpoint: its name; by default the model's, ``flight_delays`` gives ``flight-delays``.
+        registry: given by the stack.
+        server: given by the stack.
+
+    Raises:
+        Conflict: the place beside the champion is taken by a version that gets requests.
+        Unavailable: it did not get ready; what was served before still is.
+    """
+    made = server.deploy(_fetched(version, registry), _name(version, endpoint), version.version)
+    _told(made, "deployed", version.version)
+    return Deployed(made.champion == version.version, made)
+
+
+@step(effect=True)
+def canary(
+    version: ModelVersion, percent: int, endpoint: str = "", *, server: Server = from_stack()
+) -> Trial:
+    """Give a version that is ready a part of the requests; the champion gets the others.
+
+    Args:
+        version: that was deployed.
+        percent: of the requests, 1 to 99.
+        endpoint: its name; by default the model's.
+        server: given by the stack.
+
+    Raises:
+        InvalidInput: the share is none of a canary, or the version is the champion already.
+        NotFound: there is no such endpoint, or the version is not ready there.
+    """
+    if not 1 <= percent <= 99:
+        raise InvalidInput(f"percent is {percent}: a canary gets 1 to 99 of 100 requests")
+    champion, name = _beside(version, endpoint, server)
+    began = time.time()
+    made = server.set_traffic(name, {champion: 100 - percent, version.version: percent})
+    _told(made, "canary", version.version)
+    return Trial(name, version.version, champion, percent, began)
+
+
+@step(effect=True)
+def shadow(version: ModelVersion, endpoint: str = "", *, server: Server = from_stack()) -> Trial:
+    """Send a version that is ready a copy of every request; nobody sees its answers.
+
+    Args:
+        version: that was deployed.
+        endpoint: its name; by default the model's.
+        server: given by the stack.
+
+    Raises:
+        InvalidInput: the version is the champion already.
+        NotFound: there is no such endpoint, or the version is not ready there.
+        Unsupported: the server has no shadows.
+    """
+    champion, name = _beside(version, endpoint, server)
+    began = time.time()
+    made = server.set_shadow(name, version.version)
+    _told(made, "shadow", version.version)
+    return Trial(name, version.version, champion, 0, began)
+
+
+@step(cache=False)  # more is answered while time passes
+def judge(
+    trial: Trial,
+    labels: pd.DataFrame | None = None,
+    condition: str = "",
+    *,
+    label: str = "",
+    reliability: float = 0.95,
+    minimum: int = 100,
+    failing: float = 0.01,
+    slower: float = 2.0,
+    patience: float | str = 0.0,
+    server: Server = from_stack(),
+) -> Judgement:
+    """Hold what a version on trial answered against what the champion did, from the inference log.
+
+    It fails where it is shown to answer fewer requests, to be too slow, or that the condition does
+    not hold; it is inconclusive where too few requests or labels came to tell.
+
+    Args:
+        trial: that ``canary`` or ``shadow`` began.
+        labels: the truth that came meanwhile: ``id`` of the request, ``row`` unless each had one,
+            and the label.
+        condition: as of a gate, e.g. ``brier_champion - brier > -0.01 +/- 0.01``. Of a canary each
+            version has requests of its own; of a shadow both have the same, so that fewer labels
+            tell as much.
+        label: the column with the truth.
+        reliability: that what is found worse is.
+        minimum: requests that the version must have been asked.
+        failing: by how much its share of requests without an answer may be above the champion's.
+        slower: how many times as long as the champion's 95 of 100 of its answers may take.
+        patience: how long to wait for ``minimum`` requests.
+        server: given by the stack.
+
+    Raises:
+        InvalidInput: the terms, or the labels, are ones that cannot be.
+        Unsupported: the server keeps no log.
+    """
+    from stackyard.gating.trial import Terms, hold
+    from stackyard.inference_log import read_answers
+
+    terms = Terms(condition, label, reliability, minimum, failing, slower)
+    terms.read()
+    since, until = dt.datetime.fromtimestamp(trial.since, dt.UTC), time.time() + seconds(patience)
+    sides = {trial.version: ("challenger", "shadow"), trial.champion: ("champion",)}
+    while True:
+        now = dt.datetime.now(dt.UTC)
+        log = read_answers(server.inferences(trial.endpoint), since, now)
+        roles = zip(log["version"], log["role"], strict=True)
+        theirs = log.iloc[[n for n, (v, role) in enumerate(roles) if role in sides.get(v, ())]]
+        versions = (trial.version, trial.champion)
+        report = hold(terms, trial.endpoint, versions, theirs, labels)
+        enough = report.challenger.requests >= minimum
+        if enough or report.outcome == "fail" or time.time() >= until:
+            break
+        time.sleep(min(LOOK, max(0.0, until - time.time())))
+    print("\n".join(reports.lines(report)))
+    _note(report)
+    return Judgement(report.outcome == "pass", report)
+
+
+@step(effect=True)
+def go_live(
+    trial: Trial, because: TrialReport | GateReport | str = "", *, server: Server = from_stack()
+) -> Endpoint:
+    """Make the version on trial the champion, which gets every request.
+
+    Args:
+        trial: of the version.
+        because: on what evidence, for the record.
+        server: given by the stack.
+
+    Raises:
+        NotFound: it is not served any more.
+    """
+    made = server.promote(trial.endpoint, trial.version)
+    _told(made, "live", trial.version, because)
+    return made
+
+
+@step(effect=True)
+def roll_back(
+    trial: Trial, because: TrialReport | GateReport | str = "", *, server: Server = from_stack()
+) -> Endpoint:
+    """Let the champion have every request again, and the version on trial none.
+
+    Also after it went live, as long as the champion before it is ready. Done twice, it does nothing
+    more.
+
+    Args:
+        trial: of the version.
+        because: on what evidence, for the record.
+        server: given by the stack.
+
+    Raises:
+        NotFound: the endpoint is gone.
+        Conflict: it went live, and the champion before it is gone.
+    """
+    made = server.status(trial.endpoint)
+    if trial.version in (made.champion, made.shadow) or made.traffic.get(trial.version):
+        made = server.rollback(trial.endpoint)
+    _told(made, "rolled back", trial.version, because)
+    return made
+
+
+def _beside(version: ModelVersion, endpoint: str, server: Server) -> tuple[str, str]:
+    """The champion that a version is to be held against, and the endpoint's name."""
+    name = _name(version, endpoint)
+    champion = server.status(name).champion
+    if champion == version.version:
+        raise InvalidInput(f"endpoint {name!r}: version {champion} is the champion already")
+    return champion, name
+
+
+def _name(version: ModelVersion, endpoint: str) -> str:
+    return endpoint or endpoint_name(version.name)
+
+
+def _fetched(version: ModelVersion, registry: Registry) -> ModelPackage:
+    """The package as files on this machine."""
+    step = current()
+    prefix, _, digest = version.package.uri.partition(":")
+    if prefix == "artifact" and step is not None:
+        return replace(version.package, uri=str(step.fetch(digest)))
+    if Path(version.package.uri).is_dir():
+        return version.package
+    return registry.fetch(version)
+
+
+def _told(
+    made: Endpoint, change: str, version: str, because: TrialReport | GateReport | str = ""
+) -> None:
+    """Say what was changed, and write it into the step's record."""
+    why = because
+    if isinstance(because, TrialReport):
+        why = reports.summary(because)
+    elif isinstance(because, GateReport):
+        why = gate_summary(because)
+    shares = ", ".join(f"{one} {share} %" for one, share in made.traffic.items())
+    print(f"{made.name}: version {version} {change}: {shares}{f' ({why})' if why else ''}")
+    _note(RolloutChange(made.name, change, version, dict(made.traffic), str(why)))
+
+
+def _note(value: Any) -> None:
+    step = current()
+    if step is not None:
+        step.note(value)

@@ -1,0 +1,306 @@
+"""The steps of a rollout: a version is served beside the champion, judged, and goes live or back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from stackyard.components.base import Context
+from stackyard.components.registry import ModelVersion
+from stackyard.errors import InvalidInput, NotFound
+from stackyard.gating.report import GateReport
+from stackyard.gating.trial import Terms, hold
+from stackyard.inference import encode_request
+from stackyard.inference_log import read_answers, read_inferences
+from stackyard.models import package_model
+from stackyard.serving import Trial, canary, deploy, go_live, judge, roll_back, shadow
+from stackyard.testing import MemoryRegistry, MemoryServer
+
+NAME = "flight-delays"
+NOT_WORSE = "brier_champion - brier > -0.02 +/- 0.02"
+
+
+class Fails(LogisticRegression):
+    """Fails at whatever is above 1."""
+
+    def predict(self, X: Any) -> Any:
+        if (np.asarray(X) > 1).any():
+            raise ValueError("too much")
+        return super().predict(X)
+
+
+def rows(number: int, seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame({"x": random.normal(size=number)})
+    frame["late"] = (frame["x"] + random.normal(size=number) > 0).astype(int)
+    return frame
+
+
+def fitted(sign: float = 1.0, kind: type[LogisticRegression] = LogisticRegression) -> Any:
+    """A model that knows, or with ``sign=-1`` says the contrary."""
+    learnt = rows(2000, seed=9)
+    return kind().fit(sign * learnt[["x"]], learnt["late"])
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> MemoryServer:
+    return MemoryServer(None, Context(name="server", state_dir=tmp_path / "state"))
+
+
+@pytest.fixture
+def registry() -> MemoryRegistry:
+    return MemoryRegistry()
+
+
+def registered(registry: MemoryRegistry, model: Any, folder: Path) -> ModelVersion:
+    package = package_model(model, example=rows(5)[["x"]], folder=folder)
+    return registry.register("flight_delays", package)
+
+
+@pytest.fixture
+def versions(
+    registry: MemoryRegistry, server: MemoryServer, tmp_path: Path
+) -> tuple[ModelVersion, ModelVersion]:
+    """Version 1 is the champion, version 2 stands beside it and says the contrary."""
+    made = [registered(registry, fitted(sign), tmp_path / f"m{sign}") for sign in (1.0, -1.0)]
+    for version in made:
+        deploy(version, registry=registry, server=server)
+    return made[0], made[1]
+
+
+def ask(server: MemoryServer, number: int, seed: int = 1) -> pd.DataFrame:
+    """Send flights one by one; return their labels."""
+    sent = rows(number, seed)
+    ids = [f"{seed}-{n}" for n in range(number)]
+    for place, id in enumerate(ids):
+        request = encode_request(sent[["x"]].iloc[[place]], id=id)
+        server.predict(NAME, request)
+    return pd.DataFrame({"id": ids, "late": sent["late"]})
+
+
+def test_the_first_version_is_alone_and_the_next_one_is_not(
+    registry: MemoryRegistry, server: MemoryServer, tmp_path: Path
+) -> None:
+    first = registered(registry, fitted(), tmp_path / "one")
+    assert deploy(first, registry=registry, server=server).alone
+    assert deploy(first, registry=registry, server=server).alone
+    second = registered(registry, fitted(-1.0), tmp_path / "two")
+    beside = deploy(second, registry=registry, server=server)
+    assert not beside.alone
+    assert beside.endpoint.traffic == {"1": 100, "2": 0}
+
+
+def test_a_worse_canary_is_found_and_rolled_back(
+    server: MemoryServer, versions: tuple[ModelVersion, ModelVersion]
+) -> None:
+    trial = canary(versions[1], 40, server=server)
+    assert (trial.champion, trial.percent) == ("1", 40)
+    labels = ask(server, 600)
+    found = judge(trial, labels, NOT_WORSE, label="late", server=server)
+    report = found.report
+    assert not found.passed
+    assert report.outcome == "fail"
+    assert report.challenger.requests + report.champion.requests == 600
+    assert report.challenger.labels == report.challenger.requests
+    assert report.metrics["brier"] > report.metrics["brier_champion"] + 0.1
+    back = roll_back(trial, because=report, server=server)
+    assert back.traffic == {"1": 100, "2": 0}
+    assert roll_back(trial, because=report, server=server) == back
+
+
+def test_a_canary_that_is_as_good_goes_live_and_back(
+    registry: MemoryRegistry, server: MemoryServer, tmp_path: Path
+) -> None:
+    for n in range(2):
+        version = registered(registry, fitted(), tmp_path / f"m{n}")
+        deploy(version, registry=registry, server=server)
+    trial = canary(version, 50, server=server)
+    labels = ask(server, 1500)
+    terms = {"label": "late", "reliability": 0.9, "slower": 20.0}
+    found = judge(trial, labels, "brier_champion - brier > -0.05 +/- 0.02", server=server, **terms)
+    assert found.passed, found.report
+    live = go_live(trial, because=found.report, server=server)
+    assert (live.champion, live.previous) == ("2", "1")
+    back = roll_back(trial, because="it was too early", server=server)
+    assert back.champion == "1"
+    assert roll_back(trial, server=server) == back
+
+
+def test_a_shadow_is_judged_on_the_same_requests(
+    registry: MemoryRegistry, server: MemoryServer, tmp_path: Path
+) -> None:
+    """So that it takes fewer labels to tell models apart that mostly agree."""
+    for n in range(2):
+        version = registered(registry, fitted(1.0 + n / 2), tmp_path / f"m{n}")
+        deploy(version, registry=registry, server=server)
+    trial = shadow(version, server=server)
+    labels = ask(server, 200)
+    report = judge(trial, labels, NOT_WORSE, label="late", server=server).report
+    assert (report.challenger.requests, report.champion.requests) == (200, 200)
+    paired = (report.high or 0) - (report.low or 0)
+    log = read_answers(server.inferences(NAME), *window())
+    apart = log.assign(role=log["role"].replace("shadow", "challenger"))
+    terms = Terms(NOT_WORSE, "late", 0.95, 100, 0.01, 2.0)
+    unpaired = hold(terms, NAME, ("2", "1"), apart, labels)
+    assert 0 < 2 * paired < (unpaired.high or 0) - (unpaired.low or 0)
+    assert roll_back(trial, server=server).shadow is None
+
+
+def test_a_version_that_fails_is_found_without_labels(
+    registry: MemoryRegistry, server: MemoryServer, tmp_path: Path
+) -> None:
+    for n, kind in enumerate((LogisticRegression, Fails)):
+        version = registered(registry, fitted(kind=LogisticRegression), tmp_path / f"m{n}")
+        deploy(version, registry=registry, server=server)
+    server._served[NAME].models["2"] = fitted(kind=Fails)
+    trial = canary(version, 50, server=server)
+    failed = 0
+    for n in range(400):
+        try:
+            ask(server, 1, seed=n)
+        except InvalidInput:
+            failed += 1
+    report = judge(trial, server=server, slower=50.0).report
+    assert 0 < failed == report.challenger.failed
+    assert report.champion.failed == 0
+    assert (report.outcome, report.condition) == ("fail", "")
+    assert f"{failed} of {report.challenger.requests} requests failed" in report.reason
+    log = read_inferences(server.inferences(NAME))
+    assert len(log) == 400 - failed
+
+
+def window() -> tuple[dt.datetime, dt.datetime]:
+    return dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.datetime(3000, 1, 1, tzinfo=dt.UTC)
+
+
+def log_of(mine: Mapping[str, Any], other: Mapping[str, Any], number: int = 400) -> pd.DataFrame:
+    """A log of ``number`` requests of each version."""
+    sides = []
+    for version, role, given in (("2", "challenger", mine), ("1", "champion", other)):
+        ids = [f"{version}-{n}" for n in range(number)]
+        base = {"id": ids, "row": 0, "version": version, "role": role, "latency_ms": 5.0}
+        sides.append(pd.DataFrame({**base, "error": None, "output:predict": 0.0, **given}))
+    return pd.concat(sides, ignore_index=True)
+
+
+def judged(log: pd.DataFrame, labels: Any = None, **terms: Any) -> Any:
+    given = {"condition": "", "label": "late", "reliability": 0.95, "minimum": 100}
+    return hold(
+        Terms(**{**given, "failing": 0.01, "slower": 2.0, **terms}), NAME, ("2", "1"), log, labels
+    )
+
+
+def test_what_takes_too_long_fails() -> None:
+    random = np.random.default_rng(0)
+    quick, slow = random.gamma(4, 1, 400), random.gamma(4, 4, 400)
+    report = judged(log_of({"latency_ms": slow}, {"latency_ms": quick}))
+    assert report.outcome == "fail"
+    assert "more than 2 times" in report.reason
+    assert judged(log_of({"latency_ms": quick}, {"latency_ms": slow})).outcome == "pass"
+    assert judged(log_of({"latency_ms": slow}, {"latency_ms": quick}), slower=9).outcome == "pass"
+
+
+def test_seldom_does_one_that_is_as_good_fail() -> None:
+    """At reliability 0.95: of 200 trials of equals, 3 checks each, not many more than 5 in 100."""
+    wrong = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        sides = [
+            {
+                "latency_ms": random.gamma(4, 1, 200),
+                "error": np.where(random.random(200) < 0.02, "500", None),
+            }
+            for _ in range(2)
+        ]
+        report = judged(log_of(sides[0], sides[1], 200), slower=1.0, failing=0.0)
+        wrong += report.outcome == "fail"
+    assert wrong <= 200 * 0.15
+
+
+def test_too_little_tells_nothing() -> None:
+    log = log_of({}, {}, 50)
+    assert judged(log).outcome == "inconclusive"
+    assert "50 requests of 100 needed" in judged(log).reason
+    condition = "accuracy - accuracy_champion > -0.02 +/- 0.02"
+    assert judged(log_of({}, {}), condition=condition).reason == "no label has come"
+    labels = pd.DataFrame({"id": ["1-1", "2-1", "1-2", "2-2"], "late": [0, 0, 1, 1]})
+    report = judged(log_of({}, {}), labels, condition=condition)
+    assert (report.outcome, report.needed > 0) == ("inconclusive", True)
+    assert (report.challenger.labels, report.champion.labels) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"reliability": 1.0}, "reliability"),
+        ({"minimum": 0}, "minimum"),
+        ({"failing": 1.0}, "failing"),
+        ({"slower": 0.5}, "slower"),
+        ({"condition": "brier < 0.2 +/- 0.1"}, "does not name the champion"),
+        ({"condition": NOT_WORSE, "label": ""}, "column with the label"),
+    ],
+)
+def test_terms_that_cannot_be_are_refused(terms: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        judged(log_of({}, {}), **terms)
+
+
+def test_only_what_came_since_the_trial_began_counts(
+    server: MemoryServer, versions: tuple[ModelVersion, ModelVersion]
+) -> None:
+    trial = canary(versions[1], 50, server=server)
+    ask(server, 50)
+    later = replace(trial, since=dt.datetime.now(dt.UTC).timestamp())
+    assert judge(later, server=server).report.challenger.requests == 0
+    before = judge(trial, server=server).report
+    assert before.challenger.requests + before.champion.requests == 50
+
+
+def test_a_judge_waits_for_requests(
+    server: MemoryServer, versions: tuple[ModelVersion, ModelVersion], monkeypatch: Any
+) -> None:
+    trial = canary(versions[1], 50, server=server)
+    naps = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        ask(server, 100, seed=len(naps))
+
+    monkeypatch.setattr("stackyard.serving.time.sleep", nap)
+    report = judge(trial, minimum=120, patience="1h", slower=50.0, server=server).report
+    assert report.challenger.requests >= 120
+    assert 1 < len(naps) < 6
+
+
+def test_what_is_no_trial_is_refused(
+    server: MemoryServer, versions: tuple[ModelVersion, ModelVersion]
+) -> None:
+    for percent in (0, 100):
+        with pytest.raises(InvalidInput, match="1 to 99"):
+            canary(versions[1], percent, server=server)
+    with pytest.raises(InvalidInput, match="champion already"):
+        canary(versions[0], 10, server=server)
+    with pytest.raises(InvalidInput, match="champion already"):
+        shadow(versions[0], server=server)
+    with pytest.raises(NotFound):
+        canary(versions[1], 10, "elsewhere", server=server)
+    with pytest.raises(NotFound):
+        roll_back(Trial("elsewhere", "2", "1", 10, 0.0), server=server)
+
+
+def test_a_gate_is_a_reason_too(
+    server: MemoryServer,
+    versions: tuple[ModelVersion, ModelVersion],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trial = canary(versions[1], 10, server=server)
+    go_live(trial, GateReport("auc > 0.6 +/- 0.1", "pass", "", 10, 0.9), server=server)
+    assert "gate: pass: auc > 0.6 +/- 0.1" in capsys.readouterr().out
