@@ -24,6 +24,7 @@ from stackyard import (
     pipeline,
     read_suite,
     step,
+    trigger,
     validate,
 )
 from stackyard.errors import StepFailed
@@ -36,6 +37,7 @@ LATE = 15  # minutes
 WEATHER = ["temp", "humid", "wind_speed", "precip", "pressure", "visib"]
 NUMBERS = ["hour", "minute", "weekday", "distance", *WEATHER]
 CATEGORIES = ["carrier", "origin", "dest"]
+MODEL = "flight_delays"
 SUITE = Path(__file__).with_name("flights.suite.yaml")
 
 
@@ -206,13 +208,23 @@ def register(
     return registry.register(name, package, alias="candidate", tags=tags)
 
 
-@pipeline(schedule="@monthly", start="2013-01-01", timezone="America/New_York")
+@step
+def say(version: ModelVersion, metrics: dict[str, float]) -> str:
+    """What was learned, for whoever waits for it."""
+    return f"version {version.version} of {version.name}, with an AUC of {metrics['auc']:.3f}"
+
+
+@pipeline(
+    schedule="@monthly", start="2013-01-01", timezone="America/New_York", on="flights.drifted"
+)
 def flight_delays(period: Period = Period.scheduled(), depth: int = 6) -> None:
-    """Learn from one month of flights which ones arrive late."""
+    """Learn from one month of flights which ones arrive late; also when flights have drifted."""
     flights = load(period)
     keep(flights, period)
     sound = validate(flights, read_suite(SUITE))
     ready = features(split(join_weather(sound)))
     model = train(ready.train, depth)
     metrics = evaluate(model, ready.test, ready.train)
-    register(model, ready.train, metrics, "flight_delays")
+    version = register(model, ready.train, metrics, MODEL)
+    why = say(version, metrics)
+    trigger("flights.learned", True, {"period": period}, why=why, cooldown=0, per_day=100)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from stackyard.pipeline import from_stack as from_stack
     from stackyard.pipeline import pipeline as pipeline
     from stackyard.pipeline import step as step
+    from stackyard.promotion import candidate as candidate
     from stackyard.promotion import champion as champion
     from stackyard.promotion import promote as promote
     from stackyard.serving import canary as canary
@@ -78,6 +79,7 @@ _HOMES = {
     "Tracker": "stackyard.components.tracker",
     "Validator": "stackyard.components.validator",
     "canary": "stackyard.serving",
+    "candidate": "stackyard.promotion",
     "champion": "stackyard.promotion",
     "deploy": "stackyard.serving",
     "either": "stackyard.conditions",
@@ -127,6 +129,7 @@ __all__ = [
     "Validator",
     "ViewDefinition",
     "canary",
+    "candidate",
     "champion",
     "deploy",
     "either",

@@ -12,6 +12,7 @@ from stackyard.display import plural
 from stackyard.errors import InvalidInput
 from stackyard.execute import current
 from stackyard.options import seconds
+from stackyard.period import Period
 from stackyard.pipeline import step
 from stackyard.store import events
 from stackyard.store.events import TriggerDecision
@@ -72,11 +73,25 @@ def emit(event: str, params: dict[str, Any], why: str) -> str:
     """Tell an event; returns its id.
 
     Raises:
-        InvalidInput: outside of a run there is no store to tell it to.
+        InvalidInput: outside of a run there is no store to tell it to, or a parameter is of a type
+            that no pipeline has.
     """
     here = _step()
-    said = events.Event(event, params, why, here.run_id, here.step)
+    said = events.Event(event, _written(params), why, here.run_id, here.step)
     return events.put(here.store.backend, said).id
+
+
+def _written(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a run's record has them: a period as text, the others as JSON."""
+    import msgspec
+
+    written = {}
+    for name, value in params.items():
+        try:
+            written[name] = str(value) if isinstance(value, Period) else msgspec.to_builtins(value)
+        except TypeError as exc:
+            raise InvalidInput(f"trigger: parameter {name!r} is no parameter: {exc}") from exc
+    return written
 
 
 def _reason(event: str, wanted: bool, cooldown: float, per_day: int) -> str:

@@ -1,4 +1,4 @@
-"""The ready-made steps ``champion`` and ``promote``: which model is in use, and which shall be."""
+"""Ready-made steps: which model is in use, which one may be, and which one shall be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import replace
 from stackyard.components.registry import ModelVersion, Promotion, Registry
 from stackyard.errors import NotFound, PromotionRefused, Unavailable
 from stackyard.execute import current
-from stackyard.gating.report import GateReport, summary
+from stackyard.gating.reasons import as_reason
+from stackyard.gating.report import GateReport
+from stackyard.gating.trial_report import TrialReport
 from stackyard.pipeline import from_stack, step
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between two looks at a request
@@ -29,12 +31,32 @@ def champion(
         DigestMismatch: the files are not those that were registered.
         Unavailable: the registry does not answer.
     """
-    from pathlib import Path
 
     try:
-        found = registry.get(name, alias=alias)
+        return candidate(name, alias, registry=registry)
     except NotFound:
         return None
+
+
+@step
+def candidate(
+    name: str, alias: str = "candidate", *, registry: Registry = from_stack()
+) -> ModelVersion:
+    """The version of model ``name`` that ``alias`` is at, with its files.
+
+    Args:
+        name: of the model.
+        alias: that says which version may come into use.
+        registry: given by the stack.
+
+    Raises:
+        NotFound: there is no such model or alias.
+        DigestMismatch: the files are not those that were registered.
+        Unavailable: the registry does not answer.
+    """
+    from pathlib import Path
+
+    found = registry.get(name, alias=alias)
     package = registry.fetch(found)
     step = current()
     if step is not None:  # a later step may run on another machine
@@ -46,7 +68,7 @@ def champion(
 def promote(
     version: ModelVersion,
     alias: str = "champion",
-    because: GateReport | str = "",
+    because: GateReport | TrialReport | str = "",
     patience: float = 86_400.0,
     *,
     registry: Registry = from_stack(),
@@ -67,7 +89,7 @@ def promote(
         PromotionRefused: the registry refused it; names the reason.
         Unavailable: nobody decided in time. Resumed, the step waits for the same request.
     """
-    why = because if isinstance(because, str) else summary(because)
+    why = as_reason(because)
     name, number = version.name, version.version
     if "request" in registry.capabilities:
         asked = registry.request_alias(name, alias, number, why=why)

@@ -17,8 +17,8 @@ from stackyard.components.server import Endpoint, Server, endpoint_name
 from stackyard.errors import InvalidInput
 from stackyard.execute import current
 from stackyard.gating import trial_report as reports
+from stackyard.gating.reasons import as_reason
 from stackyard.gating.report import GateReport
-from stackyard.gating.report import summary as gate_summary
 from stackyard.gating.trial_report import TrialReport
 from stackyard.options import seconds
 from stackyard.pipeline import from_stack, step
@@ -266,14 +266,10 @@ def _told(
     made: Endpoint, change: str, version: str, because: TrialReport | GateReport | str = ""
 ) -> None:
     """Say what was changed, and write it into the step's record."""
-    why = because
-    if isinstance(because, TrialReport):
-        why = reports.summary(because)
-    elif isinstance(because, GateReport):
-        why = gate_summary(because)
+    why = as_reason(because)
     shares = ", ".join(f"{one} {share} %" for one, share in made.traffic.items())
     print(f"{made.name}: version {version} {change}: {shares}{f' ({why})' if why else ''}")
-    _note(RolloutChange(made.name, change, version, dict(made.traffic), str(why)))
+    _note(RolloutChange(made.name, change, version, dict(made.traffic), why))
 
 
 def _note(value: Any) -> None:
