@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 # Made by `stackyard compile flight_delays --stack dev`. Do not edit: compile again.
 # format: 1
 # source: flight_delays.py:flight_delays
@@ -8,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
 
 DOC = """\
-Learn from one month of flights which ones arrive late.
+Learn from one month of flights which ones arrive late; also when flights have drifted.
 
 Pipeline `flight_delays` for stack `dev`, compiled from graph
-`74fa8f9b70585f159d6901e967fbe040be722ab7852d33d5c6cd2b239d0642b8`.
+`ff3e30b3f82209413f3af160e408fd768c403efdaece7b3b1f6646ae04049fda`.
 """
 
 # The pipeline as it was compiled. The first step of a run refuses to run another one.
-GRAPH = "74fa8f9b70585f159d6901e967fbe040be722ab7852d33d5c6cd2b239d0642b8"
+GRAPH = "ff3e30b3f82209413f3af160e408fd768c403efdaece7b3b1f6646ae04049fda"
 
 # What every task is told, as environment variables. A step finds the pipeline's code,
 # its stack's components and the store from there; Airflow needs none of them.
@@ -29,7 +30,7 @@ RUN_ENV = {
     "STACKYARD_RUN": "{{ run_id }}",
     "STACKYARD_TRY": "{{ ti.try_number }}",
     "STACKYARD_PARAMS": "{{ params | tojson }}",
-    "STACKYARD_REASON": "{{ dag_run.run_type.replace('scheduled', 'schedule') }}",
+    "STACKYARD_REASON": "{{ dag_run.run_type.replace('scheduled', 'schedule').replace('asset_triggered', 'event') }}",
     "STACKYARD_PERIOD": (
         "{% if dag_run.data_interval_start %}"
         "{{ dag_run.data_interval_start.astimezone(dag.timezone).isoformat() }}"
@@ -67,7 +68,7 @@ def inputs(*steps: str) -> str:
 with DAG(
     dag_id="flight_delays",
     doc_md=DOC,
-    schedule=None,
+    schedule=[Asset("flights.drifted", "stackyard://events/flights.drifted")],
     start_date=datetime(2013, 1, 1, tzinfo=ZoneInfo("America/New_York")),
     catchup=False,
     tags=["stackyard", "dev"],
@@ -151,6 +152,29 @@ with DAG(
         env={**RUN_ENV, "STACKYARD_INPUTS": inputs("train", "features", "evaluate")},
     )
 
+    say = BashOperator(
+        task_id="say",
+        doc_md="What was learned, for whoever waits for it.",
+        bash_command=command("say"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("register", "evaluate")},
+    )
+
+    due_flights_learned = BashOperator(
+        task_id="due_flights_learned",
+        doc_md="Decide whether an event is told now; see ``trigger``.",
+        bash_command=command("due_flights_learned"),
+        env=RUN_ENV,
+    )
+
+    # Skipped unless due_flights_learned.go is true.
+    tell_flights_learned = BashOperator(
+        task_id="tell_flights_learned",
+        doc_md="Tell an event; returns its id.",
+        bash_command=command("tell_flights_learned"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("say", "due_flights_learned")},
+        outlets=[Asset("flights.learned", "stackyard://events/flights.learned")],
+    )
+
     # Closes the run's record, whatever became of the steps. As a teardown it always
     # runs and does not count for the state of the DAG run.
     stackyard_finish = BashOperator(
@@ -169,6 +193,8 @@ with DAG(
     features >> train
     [train, features] >> evaluate
     [train, features, evaluate] >> register
+    [register, evaluate] >> say
+    [say, due_flights_learned] >> tell_flights_learned
     [
         load,
         keep,
@@ -179,6 +205,9 @@ with DAG(
         train,
         evaluate,
         register,
+        say,
+        due_flights_learned,
+        tell_flights_learned,
     ] >> stackyard_finish
 
 if __name__ == "__main__":

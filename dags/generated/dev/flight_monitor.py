@@ -1,0 +1,272 @@
+# Made by `stackyard compile flight_monitor --stack dev`. Do not edit: compile again.
+# format: 1
+# source: flight_monitor.py:flight_monitor
+
+import json
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, Asset, Param
+
+try:  # Airflow 3.2 and newer
+    from airflow.sdk import CronDataIntervalTimetable
+except ImportError:
+    from airflow.timetables.interval import CronDataIntervalTimetable
+
+DOC = """\
+Compare what was served with the flights of ``reference``; on drift, have another model\
+.
+
+    Args:
+        period: whose flights the endpoint is asked about.
+        reference: what the served model learned from.
+
+Pipeline `flight_monitor` for stack `dev`, compiled from graph
+`6e2b2f4f5108822dda6a34a9f94c1945790f97ce8aa28368eb1cab7f2fe598d0`.
+"""
+
+# The pipeline as it was compiled. The first step of a run refuses to run another one.
+GRAPH = "6e2b2f4f5108822dda6a34a9f94c1945790f97ce8aa28368eb1cab7f2fe598d0"
+
+# What every task is told, as environment variables. A step finds the pipeline's code,
+# its stack's components and the store from there; Airflow needs none of them.
+RUN_ENV = {
+    "STACKYARD_PIPELINE": "flight_monitor",
+    "STACKYARD_STACK": "dev",
+    "STACKYARD_GRAPH": GRAPH,
+    "STACKYARD_RUN": "{{ run_id }}",
+    "STACKYARD_TRY": "{{ ti.try_number }}",
+    "STACKYARD_PARAMS": "{{ params | tojson }}",
+    "STACKYARD_REASON": "{{ dag_run.run_type.replace('scheduled', 'schedule') }}",
+    "STACKYARD_PERIOD": (
+        "{% if dag_run.data_interval_start %}"
+        "{{ dag_run.data_interval_start.astimezone(dag.timezone).isoformat() }}"
+        "/"
+        "{{ dag_run.data_interval_end.astimezone(dag.timezone).isoformat() }}"
+        "{% endif %}"
+    ),
+}
+
+
+def command(arguments: str) -> str:
+    """Shell command of a step. Its exit code 2 says that no other try can mend it;
+    then the command ends with 0 and without a reference: the task is not retried."""
+    python = '"${STACKYARD_PYTHON:-python}"'
+    return f"{python} -m stackyard.step {arguments} || exit $(($? == 2 ? 0 : $?))"
+
+
+def reference(line: str) -> dict:
+    """What a step prints last: a small reference to its outputs, kept as its XCom."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and "run" in found:
+        return found
+    raise AirflowFailException(line or "the step printed no reference")
+
+
+def inputs(*steps: str) -> str:
+    """Template of the references that upstream steps returned, as a JSON object."""
+    pulls = ", ".join(f"'{step}': ti.xcom_pull(task_ids='{step}')" for step in steps)
+    return "{{ {" + pulls + "} | tojson }}"
+
+
+with DAG(
+    dag_id="flight_monitor",
+    doc_md=DOC,
+    schedule=CronDataIntervalTimetable("@monthly", timezone="America/New_York"),
+    start_date=datetime(2013, 1, 1, tzinfo=ZoneInfo("America/New_York")),
+    catchup=False,
+    tags=["stackyard", "dev"],
+    params={
+        "period": Param(None, type=["string", "null"], format="period"),
+        "reference": Param(
+            "2013-01-01T00:00:00-05:00/2013-02-01T00:00:00-05:00",
+            type="string",
+            format="period",
+        ),
+        # What `stackyard run` asks for, e.g. {"resume": "latest", "cache": false}.
+        "stackyard": Param({}, type="object"),
+    },
+    default_args={
+        "owner": "stackyard",
+        "retries": 0,
+        "retry_exponential_backoff": True,
+        "append_env": True,
+        "output_processor": reference,
+    },
+) as dag:
+    champion = BashOperator(
+        task_id="champion",
+        doc_md="The version of model ``name`` that ``alias`` is at, with its files; N…",
+        bash_command=command("champion"),
+        env=RUN_ENV,
+    )
+
+    load = BashOperator(
+        task_id="load",
+        doc_md="Read the flights that were scheduled to leave within ``period``, New…",
+        bash_command=command("load"),
+        env=RUN_ENV,
+        retries=2,
+        retry_delay=timedelta(seconds=1),
+    )
+
+    join_weather = BashOperator(
+        task_id="join_weather",
+        doc_md="Add the weather at the airport as it was known when the hour of depar…",
+        bash_command=command("join_weather"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("load")},
+    )
+
+    split = BashOperator(
+        task_id="split",
+        doc_md="Cut by day, so that a model is judged by days that it has not seen.",
+        bash_command=command("split"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("join_weather")},
+    )
+
+    features = BashOperator(
+        task_id="features",
+        doc_md="Keep what is known before departure, and the answer.",
+        bash_command=command("features"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("split")},
+    )
+
+    all_of = BashOperator(
+        task_id="all_of",
+        doc_md="The flights of a period, as the model sees them, and whether they wer…",
+        bash_command=command("all_of"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("features")},
+    )
+
+    answered = BashOperator(
+        task_id="answered",
+        doc_md="The flights with what the model that is in use says of them.",
+        bash_command=command("answered"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("champion", "all_of")},
+    )
+
+    load_newest = BashOperator(
+        task_id="load_newest",
+        doc_md="Read the flights that were scheduled to leave within ``period``, New…",
+        bash_command=command("load_newest"),
+        env=RUN_ENV,
+        retries=2,
+        retry_delay=timedelta(seconds=1),
+    )
+
+    join_newest = BashOperator(
+        task_id="join_newest",
+        doc_md="Add the weather at the airport as it was known when the hour of depar…",
+        bash_command=command("join_newest"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("load_newest")},
+    )
+
+    split_newest = BashOperator(
+        task_id="split_newest",
+        doc_md="Cut by day, so that a model is judged by days that it has not seen.",
+        bash_command=command("split_newest"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("join_newest")},
+    )
+
+    newest = BashOperator(
+        task_id="newest",
+        doc_md="Keep what is known before departure, and the answer.",
+        bash_command=command("newest"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("split_newest")},
+    )
+
+    all_newest = BashOperator(
+        task_id="all_newest",
+        doc_md="The flights of a period, as the model sees them, and whether they wer…",
+        bash_command=command("all_newest"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("newest")},
+    )
+
+    served = BashOperator(
+        task_id="served",
+        doc_md="What the endpoint was asked about these flights and answered, from it…",
+        bash_command=command("served"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("all_newest")},
+    )
+
+    monitor = BashOperator(
+        task_id="monitor",
+        doc_md="Hold what is now against a reference; prints what drifted and what co…",
+        bash_command=command("monitor"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("served", "answered")},
+    )
+
+    say_why = BashOperator(
+        task_id="say_why",
+        doc_md="Why it drifted, for whoever waits for it.",
+        bash_command=command("say_why"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("monitor")},
+    )
+
+    due_flights_drifted = BashOperator(
+        task_id="due_flights_drifted",
+        doc_md="Decide whether an event is told now; see ``trigger``.",
+        bash_command=command("due_flights_drifted"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("monitor")},
+    )
+
+    # Skipped unless due_flights_drifted.go is true.
+    tell_flights_drifted = BashOperator(
+        task_id="tell_flights_drifted",
+        doc_md="Tell an event; returns its id.",
+        bash_command=command("tell_flights_drifted"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("say_why", "due_flights_drifted")},
+        outlets=[Asset("flights.drifted", "stackyard://events/flights.drifted")],
+    )
+
+    # Closes the run's record, whatever became of the steps. As a teardown it always
+    # runs and does not count for the state of the DAG run.
+    stackyard_finish = BashOperator(
+        task_id="stackyard_finish",
+        bash_command=command("--finish"),
+        env=RUN_ENV,
+        retries=2,
+        retry_delay=timedelta(seconds=10),
+    ).as_teardown()
+
+    load >> join_weather
+    join_weather >> split
+    split >> features
+    features >> all_of
+    [champion, all_of] >> answered
+    load_newest >> join_newest
+    join_newest >> split_newest
+    split_newest >> newest
+    newest >> all_newest
+    all_newest >> served
+    [served, answered] >> monitor
+    monitor >> say_why
+    monitor >> due_flights_drifted
+    [say_why, due_flights_drifted] >> tell_flights_drifted
+    [
+        champion,
+        load,
+        join_weather,
+        split,
+        features,
+        all_of,
+        answered,
+        load_newest,
+        join_newest,
+        split_newest,
+        newest,
+        all_newest,
+        served,
+        monitor,
+        say_why,
+        due_flights_drifted,
+        tell_flights_drifted,
+    ] >> stackyard_finish
+
+if __name__ == "__main__":
+    dag.test()
