@@ -53,7 +53,7 @@ def test_the_pipeline_uses_nothing_that_pandas_gives_up(monkeypatch: pytest.Monk
 
 
 def test_the_demo_without_airflow(tmp_path: Path) -> None:
-    said = demo(tmp_path / "shown", "--no-airflow")
+    said = demo(tmp_path / "shown", "--no-airflow", "--no-serving")
     weather, first, second, *_ = re.findall(
         r"^\d/4 .*?(?=^\d/4|\Z)", said, re.MULTILINE | re.DOTALL
     )
@@ -66,7 +66,7 @@ def test_the_demo_without_airflow(tmp_path: Path) -> None:
         assert re.search(f"^{step} +succeeded .* so it runs in every run", second, re.MULTILINE)
     for name in ("flight_delays", "flight_features"):
         assert (tmp_path / f"shown/dags/generated/dev/{name}.py").is_file()
-    again = demo(tmp_path / "shown", "--no-airflow")  # in the folder that is there
+    again = demo(tmp_path / "shown", "--no-airflow", "--no-serving")  # in the folder that is there
     assert not re.search("^train +succeeded", again, re.MULTILINE)
 
 
@@ -88,7 +88,7 @@ def test_the_demo(tmp_path: Path) -> None:
 @pytest.mark.full
 def test_the_weather_of_a_day_on_airflow(tmp_path: Path) -> None:
     """The second pipeline, unchanged, on the demo's Airflow: what it kept fresh is joined here."""
-    demo(tmp_path / "shown", "--no-airflow")
+    demo(tmp_path / "shown", "--no-airflow", "--no-serving")
     project = Place(tmp_path / "shown")
     port = {"STACKYARD_AIRFLOW_PORT": str(free_port())}
     month = "period=2013-02"

@@ -11,22 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import stackyard
-from stackyard.cli import output
+from stackyard.cli import demo_loop, output
+from stackyard.cli.demo_stages import HEADERS, Stages
 from stackyard.errors import UsageError
 
 if TYPE_CHECKING:
     from stackyard.project import Project
     from stackyard.run import Run
-    from stackyard.summary import RunSummary
 
 WEATHER = "flight_features"
 PIPELINE = "flight_delays"
 FILES = (  # of this checkout, and so of a demo project
     "dags/flight_delays.py",
     "dags/flight_features.py",
+    "dags/flight_monitor.py",
+    "dags/flight_rollout.py",
     "dags/flights.suite.yaml",
     "dags/weather.suite.yaml",
     "dags/weather.views.yaml",
@@ -36,9 +38,10 @@ FILES = (  # of this checkout, and so of a demo project
     "stacks/stack.schema.json",
 )
 PORT = "STACKYARD_AIRFLOW_PORT"  # stacks/dev.yaml reads it
-EFFECTS = ("keep", "register")  # they give what was made when, not only content
-JANUARY = {"period": "2013-01"}
-PLUGINS = ("airflow", "dvc", "feast", "great-expectations", "mlflow")
+# They give what was made when, not only content.
+EFFECTS = ("keep", "register", "say", "due_flights_learned", "tell_flights_learned")
+JANUARY = "2013-01"
+PLUGINS = ("airflow", "bentoml", "dvc", "evidently", "feast", "great-expectations", "mlflow")
 NEEDED = (
     "pandas",
     "sklearn",
@@ -57,6 +60,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where to make the project (default: %(default)s)",
     )
     parser.add_argument("--no-airflow", action="store_true", help="leave out the run on Airflow")
+    served = parser.add_mutually_exclusive_group()
+    served.add_argument(
+        "--no-serving", action="store_true", help="leave out the served model, and what comes of it"
+    )
+    served.add_argument("--keep", action="store_true", help="leave the served model running")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,50 +79,59 @@ def run(args: argparse.Namespace) -> int:
             f"Stackyard's repository: uv pip install {folders} './stackyard[demo]'"
         )
     folder = Path(args.dir).resolve()
-    _make_project(folder)
+    new = _make_project(folder)
     project = find_project(folder)
     began = time.perf_counter()
-    total = 4 if args.no_airflow else 5
+    serving = not args.no_serving and (new or _is_first(project))
+    stages = Stages(project, 4 + (not args.no_airflow) + (demo_loop.STAGES if serving else 0))
 
-    _stage(1, total, "January's weather into the feature store, in process: stack 'local'")
-    weather = _run(project, "local", WEATHER)
-    if weather.summary.exit_code:
-        return weather.summary.exit_code
-    _stage(2, total, "January's flights: versioned, validated, joined with it, and learned from")
-    first = _run(project, "local")
-    if first.summary.exit_code:
-        return first.summary.exit_code
-    _stage(3, total, "The same again: what did not change is not run twice")
-    second = _run(project, "local", why=True)
-    _stage(4, total, "Both pipelines as Airflow DAGs: stack 'dev'")
+    stages.begin("January's weather into the feature store, in process: stack 'local'")
+    stages.run(WEATHER, JANUARY)
+    stages.begin("January's flights: versioned, validated, joined with it, and learned from")
+    first = stages.run(PIPELINE, JANUARY)
+    stages.begin("The same again: what did not change is not run twice")
+    last = stages.run(PIPELINE, JANUARY, why=True)
+    stages.begin("Both pipelines as Airflow DAGs: stack 'dev'")
     for file in _compile(project):
         output.say(f"   wrote {file}")
     output.say(f"   plain files that import only Airflow; read one with: less {file}")
-    last = second
-    rows = [_row("local", weather.summary), _row("local", first.summary)]
-    rows.append(_row("local, again", second.summary))
     same = True
     if not args.no_airflow:
-        _stage(5, total, "flight_delays on a real Airflow on this machine, without the cache")
+        stages.begin("flight_delays on a real Airflow on this machine, without the cache")
         with _airflow(project) as url:
             output.say(f"   look at it while it lasts: {url}")
-            third = _run(project, "dev", cache=False)
-        if third.summary.exit_code:
-            return third.summary.exit_code
-        rows.append(_row("dev (Airflow)", third.summary))
-        same = _same(first, third)
-        last = third
-    _report(last, rows, time.perf_counter() - began, folder, airflow=not args.no_airflow)
-    return 0 if same and second.summary.exit_code == 0 else 1
+            last = stages.run(PIPELINE, JANUARY, "dev", cache=False)
+        same = _same(first, last)
+    again = demo_loop.show(stages, last, keep=args.keep) if serving else None
+    output.say()
+    for line in output.table_lines(stages.rows, HEADERS):
+        output.say(line)
+    _scores(last, again)
+    output.say(f"\nall of it took {output.seconds(time.perf_counter() - began)}. Try next:\n")
+    for line in _next(folder, last, args, served=serving):
+        output.say(f"  {line}")
+    return 0 if same else 1
 
 
-def _make_project(folder: Path) -> None:
+def _is_first(project: Project) -> bool:
+    """Whether no model is in use here yet; says so, if one is."""
+    version = demo_loop.champion(project)
+    if version is not None:
+        output.say(
+            f"in {_shown(project.root)} version {version} of {demo_loop.MODEL} is in use already: "
+            "serving is left out. For all of it: stackyard demo NEW-DIR"
+        )
+    return version is None
+
+
+def _make_project(folder: Path) -> bool:
+    """Whether it was made now, and not there before."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "dags" / f"{PIPELINE}.py").exists() or not (folder / "stacks").is_dir():
             raise UsageError(
                 f"{folder} exists and is no demo project. Name another folder: stackyard demo DIR"
             )
-        return
+        return False
     package = Path(stackyard.__file__).parent
     source = package / "demo_project"  # in a wheel
     if not source.is_dir():
@@ -124,32 +141,7 @@ def _make_project(folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target)
     (folder / ".gitignore").write_text(".stackyard/\n__pycache__/\n", encoding="utf-8")
-
-
-def _stage(number: int, total: int, text: str) -> None:
-    output.say(f"\n{number}/{total}  {text}")
-
-
-def _run(
-    project: Project,
-    stack: str,
-    pipeline: str = PIPELINE,
-    *,
-    cache: bool = True,
-    why: bool = False,
-) -> Run:
-    from stackyard.cli.progress import open_progress
-    from stackyard.run import start
-
-    names = [step.name for step in project.load(pipeline).graph().steps]
-    with open_progress(names, why=why) as progress:
-        made = start(project, pipeline, stack, JANUARY, cache=cache, watch=progress)
-    for warning in made.summary.warnings:
-        output.warn(warning)
-    if made.summary.error:
-        output.say(f"   the run failed: {made.summary.error}")
-        output.say(f"   continue it with: stackyard run {pipeline} --stack {stack} --resume latest")
-    return made
+    return True
 
 
 def _compile(project: Project) -> list[Path]:
@@ -215,52 +207,50 @@ def _same(local: Run, airflow: Run) -> bool:
     return equal == total and metrics
 
 
-def _row(where: str, summary: RunSummary) -> list[Any]:
-    count = {status: 0 for status in ("succeeded", "cached")}
-    for step in summary.steps:
-        count[step.status] = count.get(step.status, 0) + 1
-    return [
-        where,
-        summary.pipeline,
-        count["succeeded"],
-        count["cached"],
-        output.seconds(summary.seconds),
-        summary.run_id,
-    ]
+def _scores(*runs: Run | None) -> None:
+    """How good the models are, beside a forecast that always gives the usual share."""
+    rows = [["AUC (higher is better)"], ["Brier score (lower is better)"]]
+    headers = ["flights later than 15 minutes"]
+    for made, month in zip(runs, ("January", "July"), strict=True):
+        if made is not None:
+            found = made["evaluate"]
+            headers += [f"{month}'s model", "naive"]
+            for row, name in zip(rows, ("auc", "brier"), strict=True):
+                row += [f"{found[name]:.3f}", f"{found[f'{name}_baseline']:.3f}"]
+    output.say()
+    for line in output.table_lines(rows, headers):
+        output.say(line)
 
 
-def _report(
-    last: Run, rows: list[list[Any]], seconds: float, folder: Path, *, airflow: bool
-) -> None:
-    metrics, version = last["evaluate"], last["register"]
-    output.say()
-    for line in output.table_lines(rows, ["stack", "pipeline", "ran", "cached", "time", "run"]):
-        output.say(line)
-    output.say()
-    scores = [
-        ["AUC (higher is better)", f"{metrics['auc']:.3f}", f"{metrics['auc_baseline']:.3f}"],
-        [
-            "Brier score (lower is better)",
-            f"{metrics['brier']:.3f}",
-            f"{metrics['brier_baseline']:.3f}",
-        ],
-    ]
-    for line in output.table_lines(scores, ["flights later than 15 minutes", "model", "naive"]):
-        output.say(line)
-    output.say(
-        f"\nregistered: {version.name} version {version.version} as {', '.join(version.aliases)}"
-    )
-    output.say(f"all of it took {output.seconds(seconds)}. Try next:\n")
+def _next(folder: Path, last: Run, args: argparse.Namespace, *, served: bool) -> Iterator[str]:
+    """Commands to go on with."""
     enter = f"cd {_shown(folder)}"
     if "UV" in os.environ:  # uv run lent this process its environment; the shell does not have it
         enter = f". {_shown(Path(sys.prefix) / 'bin' / 'activate')} && {enter}"
-    output.say(f"  {enter}")
-    output.say("  stackyard runs show latest --html                # a page of the run")
-    output.say("  stackyard data checkout --run latest             # the flights as they came")
-    output.say("  stackyard run flight_features --param period=2013-02")
-    output.say("  stackyard run flight_delays --param period=2013-02")
-    output.say(
-        "  stackyard stack up --stack dev                   # Airflow again, to look around in"
-        if airflow
-        else "  stackyard demo                                   # with the run on Airflow"
-    )
+    commands = [(enter, "")]
+    if served:
+        name, model = demo_loop.ENDPOINT, demo_loop.MODEL
+        if not args.keep:
+            commands += [(f"stackyard serve deploy {model} --alias champion", "serve it again")]
+        commands += [
+            ("stackyard serve status", "who gets which share of the requests"),
+            (f"stackyard serve predict {name} {demo_loop.FLIGHT}", "ask about that flight"),
+            (f"stackyard serve undeploy {name}", "stop it"),
+            ("stackyard monitor show latest --html", "a page of what drifted"),
+            (f"stackyard model history {model}", "which one was in use when, and why"),
+        ]
+    commands += [
+        ("stackyard runs show latest --html", "a page of the run"),
+        (f"stackyard data checkout --run {last.run_id}", "the flights as they came"),
+        (f"stackyard run {WEATHER} --param period=2013-02", ""),
+        (f"stackyard run {PIPELINE} --param period=2013-02", "another month"),
+    ]
+    if served:
+        commands.append(("stackyard run --triggered", "its way into use"))
+    if args.no_airflow:
+        commands.append(("stackyard demo", "with the run on Airflow"))
+    else:
+        commands.append(("stackyard stack up --stack dev", "Airflow again, to look around in"))
+    width = max(len(command) for command, _ in commands[1:])
+    for command, why in commands:
+        yield f"{command.ljust(width)}  # {why}" if why else command

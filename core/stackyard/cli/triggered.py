@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from stackyard.pipeline import Pipeline
     from stackyard.project import Project
     from stackyard.run import Run
-    from stackyard.store.backend import Backend
 
 
 def run_triggered(project: Project, args: argparse.Namespace) -> list[Run]:
@@ -26,24 +25,24 @@ def run_triggered(project: Project, args: argparse.Namespace) -> list[Run]:
         UsageError: a pipeline is named that waits for nothing, or none does.
     """
     from stackyard.choice import chosen
-    from stackyard.stack import open_stack
 
     stack = chosen(project, args.stack)
-    backend = open_stack(project, stack).store().backend
     made = []
     for pipeline in _waiting(project, args.pipeline):
-        run = _answered(project, pipeline, stack, backend, args)
+        run = answer(project, pipeline, stack, why=args.explain, cache=not args.no_cache)
         if run is not None:
             made.append(run)
     return made
 
 
-def _answered(
-    project: Project, pipeline: Pipeline, stack: str, backend: Backend, args: argparse.Namespace
+def answer(
+    project: Project, pipeline: Pipeline, stack: str, *, why: bool = False, cache: bool = True
 ) -> Run | None:
     """The run that answers what waits for a pipeline; None where nothing does."""
     from stackyard.run import start
+    from stackyard.stack import open_stack
 
+    backend = open_stack(project, stack).store().backend
     run_id = new_run_id()
     waiting = events.waiting(backend, pipeline.on, pipeline.name)
     mine = [e for e in waiting if events.answer(backend, e, pipeline.name, run_id)]
@@ -59,13 +58,13 @@ def _answered(
             events.begun(backend, mine.pop(), pipeline.name)
         watch(event)
 
-    with open_progress(names, why=args.explain) as watch:
+    with open_progress(names, why=why) as watch:
         return start(
             project,
             pipeline,
             stack,
             newest.given(param.name for param in pipeline.graph().params),
-            cache=not args.no_cache,
+            cache=cache,
             reason="event",
             watch=told,
             run_id=run_id,
