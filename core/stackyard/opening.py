@@ -96,8 +96,9 @@ def open_task(
 
         waited = events.waiting(store.backend, graph.on, pipeline)
         newest = events.happened(store.backend, graph.on)[-1:]  # also one that is answered
+        given = {name: value for name, value in given.items() if value is not None}  # not given
         for event in newest:
-            given = given | event.given(p.name for p in graph.params)
+            given |= event.given(p.name for p in graph.params)
     if graph_digest and graph.digest() != graph_digest:
         raise UsageError(
             f"pipeline {pipeline!r} has changed since its file for stack {stack_name!r} was "

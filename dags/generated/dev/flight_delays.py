@@ -71,6 +71,7 @@ with DAG(
     schedule=[Asset("flights.drifted", "stackyard://events/flights.drifted")],
     start_date=datetime(2013, 1, 1, tzinfo=ZoneInfo("America/New_York")),
     catchup=False,
+    is_paused_upon_creation=False,  # it runs when the event is told, and not by itself
     tags=["stackyard", "dev"],
     params={
         "period": Param(None, type=["string", "null"], format="period"),

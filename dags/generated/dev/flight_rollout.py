@@ -73,9 +73,10 @@ with DAG(
     doc_md=DOC,
     schedule=[Asset("flights.learned", "stackyard://events/flights.learned")],
     catchup=False,
+    is_paused_upon_creation=False,  # it runs when the event is told, and not by itself
     tags=["stackyard", "dev"],
     params={
-        "period": Param(type="string", format="period"),
+        "period": Param(None, type=["string", "null"], format="period"),
         "asked": Param(None, type=["string", "null"], format="period"),
         # What `stackyard run` asks for, e.g. {"resume": "latest", "cache": false}.
         "stackyard": Param({}, type="object"),

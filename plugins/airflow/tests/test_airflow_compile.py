@@ -284,3 +284,16 @@ def test_without_a_schedule_nothing_is_scheduled() -> None:
     assert "schedule=None" in text
     assert "Timetable" not in text
     assert "start_date" not in text
+
+
+def test_an_event_brings_what_has_no_default() -> None:
+    """Airflow takes no schedule with a parameter that has no value before the event is told."""
+    wants = Param("month", {"type": "string"}, required=True)
+    waiting = replace(graphs.FLIGHTS, params=(*graphs.FLIGHTS.params, wants), on="data.moved")
+    text = graphs.compiled(replace(waiting, schedule=None), graphs.SETTINGS)
+    assert '"month": Param(None, type=["string", "null"]),' in text
+    assert "is_paused_upon_creation=False" in text
+    assert "is_paused" not in graphs.compiled(graphs.FLIGHTS, graphs.SETTINGS)
+    asked = graphs.compiled(replace(waiting, schedule=None, on=""), graphs.SETTINGS)
+    assert '"month": Param(type="string"),' in asked
+    assert "is_paused" not in asked

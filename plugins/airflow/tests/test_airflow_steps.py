@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from plugins.airflow.tests.conftest import RealAirflow
+from stackyard.cli.compile import write
 from stackyard.components.orchestrator import StepEvent
 from stackyard.errors import ArtifactNotFound, RunError
 from stackyard.project import Project, find_project
@@ -190,6 +191,11 @@ def waits(period: Period = Period.parse("2013-01"), depth: int = 6):
 @pipeline(on="data.moved", schedule="@monthly", start="2026-01-01")
 def waits_too(period: Period = Period.scheduled(), depth: int = 6):
     learn(period, depth)
+
+
+@pipeline(on="data.moved")
+def only_waits(period: Period, depth: int = 6):
+    learn(period, depth)
 """
 
 
@@ -197,6 +203,10 @@ def test_an_event_starts_what_waits_for_it(project: Project, airflow: RealAirflo
     (project.root / "dags" / "telling.py").write_text(TELLING)
     for name in ("waits", "waits_too"):  # Airflow knows both before the event is told
         start(project, name, "dev", {"period": "2013-02"})
+    write(project, "only_waits", "dev")  # nobody has started it, or given it its parameter
+    client = airflow.orchestrator._client()
+    known = until(lambda: client.dag("only_waits"), 120)
+    assert not known.paused
     records = open_store(str(project.root / ".stackyard/store"), root=project.root).records
     quiet = start(project, "watches", "dev", {"value": 1})
     assert _statuses(quiet)["tell_data_moved"] == "skipped"
@@ -208,7 +218,7 @@ def test_an_event_starts_what_waits_for_it(project: Project, airflow: RealAirflo
             return [r for r in records.run_ids(name) if records.run(r).reason == "event"]
         return []
 
-    for name in ("waits", "waits_too"):
+    for name in ("waits", "waits_too", "only_waits"):
         until(lambda name=name: answers(name))
         (run_id,) = answers(name)  # and none of the skipped task
         until(lambda run_id=run_id: records.ended(run_id) is not None)

@@ -74,7 +74,7 @@ def compile_graph(graph: Graph, options: Options, stack: str) -> dict[str, str]:
         assets=bool(graph.on) or any(step.event for step in graph.steps),
         start=timing.start(graph),
         tags=list(dict.fromkeys(["stackyard", stack, *options.tags])),
-        params=[(p.name, _param(p)) for p in graph.params],
+        params=[(p.name, _param(p, told=bool(graph.on))) for p in graph.params],
         tasks=tasks,
         edges=_edges(graph, variables),
     )
@@ -183,11 +183,13 @@ def untemplated(value: str) -> str:
     return "{{ " + ascii(value) + " }}"
 
 
-def _param(param: Param) -> str:
+def _param(param: Param, *, told: bool) -> str:
+    """Source of a parameter; ``told``: an event may bring it, of which Airflow knows nothing."""
     schema = dict(param.schema)
-    if not param.required and param.default is None:
+    required = param.required and not told
+    if not required and param.default is None:
         schema = _nullable(schema)
-    arguments: list[tuple[str, Any]] = [] if param.required else [("", param.default)]
+    arguments: list[tuple[str, Any]] = [] if required else [("", param.default)]
     own = {"default", "description", "schema", "source"}
     if all(k.isidentifier() and not keyword.iskeyword(k) and k not in own for k in schema):
         arguments += schema.items()
