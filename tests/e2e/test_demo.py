@@ -6,20 +6,23 @@ import importlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 import warnings
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from stackyard.cli.demo import FILES
 from stackyard.report import read_report
 from stackyard.store.store import open_store
-from tests.e2e.conftest import Place
+from tests.e2e.conftest import Place, environment
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +40,17 @@ def demo(folder: Path, *options: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def left(folder: Path) -> list[psutil.Process]:
+    """The processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has just ended, or is another user's
+            words = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            if process.pid != os.getpid() and any(str(folder) in word for word in words):
+                found.append(process)
+    return found
 
 
 def test_the_pipeline_uses_nothing_that_pandas_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +88,13 @@ def test_the_demo_without_airflow(tmp_path: Path) -> None:
 def test_the_demo(tmp_path: Path) -> None:
     said = demo(tmp_path / "shown")
     assert "9 of 9 artifacts have the same digest as in process" in said
+    # What Airflow learned was served, drifted, and another version took its place.
+    assert re.search(r"EV 4322 to PWM, .*\n +\d\d% likely to .* late, says version 3 ", said)
+    assert "   drifted: 8 of 13 inputs drifted: " in said
+    assert re.search("^ +4 +2013-07  candidate, champion  100 %$", said, re.MULTILINE)
+    assert re.search("^ +3 +2013-01 +0 %, ready for a rollback$", said, re.MULTILINE)
+    assert "flight-delays is stopped" in said
+    assert not left(tmp_path)
     # Stack dev names a second data versioner.
     store = open_store(".stackyard/store", root=tmp_path / "shown")
     report = read_report(store, store.records.find("latest"))
@@ -83,6 +104,39 @@ def test_the_demo(tmp_path: Path) -> None:
     assert len(set(kept.values())) == 1
     archived = [p for p in (tmp_path / "shown/.stackyard/archive").rglob("*") if p.is_file()]
     assert kept["data_versioner"] in [p.parent.name + p.name for p in archived]
+
+
+@pytest.mark.full
+def test_the_served_model_can_be_kept(tmp_path: Path) -> None:
+    project = Place(tmp_path / "shown")
+    said = demo(project.root, "--no-airflow", "--keep")
+    shown = re.search(r"(\d\d)% likely", said)
+    assert shown is not None and "stackyard serve undeploy flight-delays" in said
+    asked = ("serve", "predict", "flight-delays", "flight.csv", "--version", "2")
+    (first,) = [o["data"] for o in project.json(*asked)["outputs"] if o["name"] == "probability"]
+    assert f"{first[0]:.0%}" == f"{shown[1]}%"
+    again = demo(project.root, "--no-airflow")
+    assert "version 3 of flight_delays is in use already: serving is left out" in again
+    assert project.json("serve", "status")["endpoints"][0]["status"] == "ready"
+    project.run("serve", "undeploy", "flight-delays")
+    assert not left(tmp_path)
+
+
+@pytest.mark.full
+def test_a_demo_that_is_cut_stops_what_it_served(tmp_path: Path) -> None:
+    """Also where it was to be kept: nobody has seen yet what that would be."""
+    project = Place(tmp_path / "shown")
+    words = project.command("demo", str(project.root), "--no-airflow", "--keep")
+    with subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True) as cut:
+        assert cut.stderr is not None
+        for line in cut.stderr:
+            if "served at http" in line:
+                assert [p for p in left(tmp_path) if p.pid != cut.pid]
+                cut.send_signal(signal.SIGINT)
+                break
+        said = cut.stderr.read()
+    assert cut.returncode == 1 and "flight-delays is stopped" in said, said
+    assert not left(tmp_path)
 
 
 @pytest.mark.full

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     stages.begin("Both pipelines as Airflow DAGs: stack 'dev'")
     for file in _compile(project):
         output.say(f"   wrote {file}")
-    output.say(f"   plain files that import only Airflow; read one with: less {file}")
+    output.say(f"   plain files that import only Airflow: less {file}")
     same = True
     if not args.no_airflow:
         stages.begin("flight_delays on a real Airflow on this machine, without the cache")
@@ -157,7 +157,8 @@ def _shown(path: Path) -> Path:
 
 @contextmanager
 def _airflow(project: Project) -> Iterator[str]:
-    """The local services of stack ``dev``, stopped again whatever happens; gives Airflow's URL."""
+    """The local services of stack ``dev``, stopped again whatever happens; gives Airflow's URL
+    and who may look."""
     from stackyard import services
     from stackyard.cli.services import Notes
     from stackyard.stack import open_stack
@@ -167,7 +168,7 @@ def _airflow(project: Project) -> Iterator[str]:
     try:
         with Notes() as notes:
             (airflow,) = services.up(stack, notes)
-        yield f"{airflow.url}  ({airflow.note})"
+        yield f"{airflow.url}\n   {airflow.note}"
     finally:
         with Notes() as notes:
             services.down(stack, notes)

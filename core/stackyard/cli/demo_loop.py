@@ -47,6 +47,7 @@ def show(stages: Stages, learned: Run, *, keep: bool) -> Run:
         _ask(stages, server, learned)
         stages.begin("July: its weather, and what is served for its flights. Have they drifted?")
         stages.run(WEATHER, JULY)
+        output.say(f"{MONITOR}: what is served for July, held against what was learned from")
         report = stages.run(MONITOR, JULY)["monitor"].report
         output.say(f"   {output.status(report.verdict, sys.stderr)}: {report.reason}")
         output.say(f"   rule: {report.rule}")
