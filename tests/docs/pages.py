@@ -167,16 +167,22 @@ class Reader:
         return text
 
     def leave(self) -> None:
-        """Stop the services that the page started."""
+        """Stop the services and endpoints that the page started."""
         for stacks in sorted(self.folder.rglob("stacks")):
-            if (stacks.parent / ".stackyard" / "services").is_dir():
-                subprocess.run(
-                    [sys.executable, "-m", "stackyard.cli.main", "stack", "down"],
-                    cwd=stacks.parent,
-                    env=environment(self.env),
-                    capture_output=True,
-                    timeout=120,
-                )
+            kept = stacks.parent / ".stackyard"
+            if (kept / "services").is_dir():
+                self._stackyard(stacks.parent, "stack", "down")
+            for log in sorted(kept.glob("state/server/*/inferences")):
+                self._stackyard(stacks.parent, "serve", "undeploy", log.parent.name)
+
+    def _stackyard(self, project: Path, *words: str) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "stackyard.cli.main", *words],
+            cwd=project,
+            env=environment(self.env),
+            capture_output=True,
+            timeout=120,
+        )
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:

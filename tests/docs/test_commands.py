@@ -33,7 +33,8 @@ TUTORIAL = DOCS / "tutorial" / "first-pipeline.md"
 S3 = DOCS / "how-to" / "store-on-s3.md"
 NOTEBOOK = DOCS / "how-to" / "use-in-a-notebook.md"
 REPLACE = DOCS / "how-to" / "replace-a-tool.md"
-HOW_TO = sorted(set((DOCS / "how-to").glob("*.md")) - {S3, NOTEBOOK, REPLACE})
+LOOP = DOCS / "how-to" / "retrain-on-drift.md"
+HOW_TO = sorted(set((DOCS / "how-to").glob("*.md")) - {S3, NOTEBOOK, REPLACE, LOOP})
 
 
 def follow(path: Path, reader: Reader, *, slow: bool) -> None:
@@ -160,23 +161,33 @@ def test_the_page_about_notebooks(reader: Reader, monkeypatch: pytest.MonkeyPatc
             compare(block.text, printed, block)
 
 
-# The README
+# The README, and the page about this project's own pipelines
+
+
+@pytest.fixture
+def flights(tmp_path: Path) -> Reader:
+    """Somebody in a copy of this project."""
+    for name in ("dags", "stacks"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return Reader(tmp_path, {"STACKYARD_AIRFLOW_PORT": str(free_port())})
 
 
 @pytest.mark.full
-def test_the_readme(tmp_path: Path) -> None:
-    """Commands of the README's section on pipelines, in a copy of the project, and on Airflow."""
-    for name in ("dags", "stacks"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+def test_the_readme(flights: Reader) -> None:
+    """Commands of the README's section on pipelines, also on Airflow."""
     text = README.read_text(encoding="utf-8").splitlines()
     begin = text.index("## A pipeline")
     page = [b for b in blocks(README) if b.line > begin and b.language == "sh"]
     assert page
-    reader = Reader(tmp_path, {"STACKYARD_AIRFLOW_PORT": str(free_port())})
     try:
-        reader.follow(page, slow=True)
+        flights.follow(page, slow=True)
     finally:
-        reader.leave()
+        flights.leave()
+
+
+@pytest.mark.full
+def test_the_page_about_the_loop(flights: Reader) -> None:
+    follow(LOOP, flights, slow=True)
 
 
 # What the tests rely on
