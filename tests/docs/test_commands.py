@@ -186,6 +186,7 @@ def test_the_readme(flights: Reader) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)  # seven runs, and two models are served
 def test_the_page_about_the_loop(flights: Reader) -> None:
     follow(LOOP, flights, slow=True)
 
