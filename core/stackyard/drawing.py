@@ -75,12 +75,17 @@ def _layers(steps: Sequence[Step]) -> tuple[list[_Place], list[tuple[list[_Place
     nodes: dict[str, _Place] = {}
     points: list[_Place] = []
     chains: list[tuple[list[_Place], bool]] = []
+    before: dict[str, set[str]] = {}  # all steps that end before one begins
     for step in steps:
         ups = [nodes[name] for name in step.upstream if name in nodes]
         mine = _Place(step.name, max((up.layer + 1 for up in ups), default=0))
         nodes[step.name] = mine
         data = _reads(step)
+        implied = {name for up in step.upstream for name in before.get(up, ())}
+        before[step.name] = implied | {*step.upstream}
         for up in ups:
+            if up.name in implied and up.name not in data:  # as of outer conditions
+                continue
             chain = [up]
             for layer in range(up.layer + 1, mine.layer):
                 chain.append(_Place(None, layer))

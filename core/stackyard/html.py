@@ -17,6 +17,7 @@ from stackyard.report import RunReport, StepReport
 from stackyard.store.records import ArtifactRef, AttemptRecord
 
 MARK = "<!-- stackyard run -->"  # by which a page of ours is known
+WORD = 24  # letters of a cell that are kept together
 _COLOURS = {
     "passed": "succeeded", "pass": "succeeded", "not drifted": "succeeded",
     "failed": "failed", "fail": "failed", "drifted": "failed",
@@ -128,7 +129,7 @@ def _bar(attempt: AttemptRecord, began: float, whole: float, *, lost: bool) -> s
 def _evidence(report: RunReport) -> str:
     """Data versions, feature definitions, validation, gates and drift."""
     rows = [
-        [text(e.kind), text(e.name), _outcome(e), text(e.step), text(e.text)]
+        [_whole(e.kind), _whole(e.name), _outcome(e), _whole(e.step), text(e.text)]
         for e in report.evidence
     ]
     rows = [list(row) for row in dict.fromkeys(map(tuple, rows))]  # of two components, once
@@ -136,6 +137,11 @@ def _evidence(report: RunReport) -> str:
         return ""
     headers = ["", "name", "version or outcome", "step", ""]
     return f"<h2>What it rests on</h2>{table(headers, rows)}"
+
+
+def _whole(word: str) -> str:
+    """A word in a cell that is not broken; one that is too long for that may be."""
+    return f'<span class="whole">{text(word)}</span>' if len(word) <= WORD else text(word)
 
 
 def _outcome(one: Evidence) -> str:

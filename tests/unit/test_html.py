@@ -220,6 +220,16 @@ def test_a_graph_without_crossings_is_drawn_without():
     assert sorted("zyx", key=middle.__getitem__) == [dict(a="z", b="y", c="x")[n] for n in order]
 
 
+def test_what_an_inner_condition_implies_is_not_drawn() -> None:
+    """A step waits for its outer conditions as well; a value that it reads is always drawn."""
+    gate, deploy = Step("gate", "m:f"), Step("deploy", "m:f", after=("gate",))
+    canary = Step("canary", "m:f", after=("gate", "deploy"))
+    judge = Step("judge", "m:f", {"x": FromStep("gate")}, after=("gate", "deploy", "canary"))
+    drawn = draw(Graph("flow", (gate, deploy, canary, judge)), {}, {})
+    assert drawn.count('class="edge order"') == 3
+    assert drawn.count('class="edge"') == 1
+
+
 def test_long_names_keep_their_end():
     svg = draw(make_graph({"fit_model_with_a_long_name_7": []}), {}, {})
     assert ">fit_model…ng_name_7<" in svg
