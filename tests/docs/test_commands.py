@@ -173,6 +173,7 @@ def flights(tmp_path: Path) -> Reader:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(600)  # Airflow, and two models that are served
 def test_the_readme(flights: Reader) -> None:
     """Commands of the README's section on pipelines, also on Airflow."""
     text = README.read_text(encoding="utf-8").splitlines()
