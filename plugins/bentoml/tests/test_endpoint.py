@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +165,40 @@ def test_a_log_that_cannot_be_written_fails_no_answer(served: Served) -> None:
     kept = ask(served.server, "flights")["id"]
     logged = set(read_log(served.server, "flights")["id"])
     assert kept in logged
+    assert not lost & logged
+
+
+@pytest.fixture
+def small_disk(served: Served) -> Iterator[Path]:
+    """The folder of the inference log on a disk of 256 kB."""
+    folder = served.folder / states.INFERENCES
+    served.server.inferences("flights")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user may not mount a disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_the_log_and_no_answer(served: Served, small_disk: Path) -> None:
+    """It is told; no half of a file stays, and the log goes on when there is room."""
+    kept = ask(served.server, "flights")["id"]
+    served.server.inferences("flights")
+    ballast = small_disk / "ballast"
+    with suppress(OSError), open(ballast, "wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    lost = {ask(served.server, "flights")["id"] for _ in range(20)}
+    assert len(lost) == 20
+    served.server.inferences("flights")
+    assert "No space left on device" in served.server.status("flights").reason
+    assert not list(small_disk.rglob(".*.parquet"))
+    ballast.unlink()
+    again = ask(served.server, "flights")["id"]
+    logged = set(read_log(served.server, "flights")["id"])
+    assert {kept, again} <= logged
     assert not lost & logged
 
 

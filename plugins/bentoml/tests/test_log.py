@@ -18,7 +18,7 @@ def exchange(number: int) -> Exchange:
     tensor = {"name": "hour", "shape": [1], "datatype": "INT64", "data": [number]}
     request = json.dumps({"inputs": [tensor]}).encode()
     response = json.dumps({"id": f"{number}", "outputs": [{**tensor, "name": "predict"}]}).encode()
-    return Exchange(time.time(), "1", "champion", 0.001, request, response)
+    return Exchange(time.time(), "1", "champion", 0.001, f"{number}", request, response)
 
 
 def make(folder: Path, memory: int = 10**9) -> Log:
