@@ -118,8 +118,8 @@ def _is_first(project: Project) -> bool:
     version = demo_loop.champion(project)
     if version is not None:
         output.say(
-            f"in {_shown(project.root)} version {version} of {demo_loop.MODEL} is in use already: "
-            "serving is left out. For all of it: stackyard demo NEW-DIR"
+            f"version {version} of {demo_loop.MODEL} is in use already: serving is left out.\n"
+            "All of it is shown in a new folder: stackyard demo DIR"
         )
     return version is None
 
