@@ -179,16 +179,16 @@ def judge(
     since, until = dt.datetime.fromtimestamp(trial.since, dt.UTC), time.time() + seconds(patience)
     sides = {trial.version: ("challenger", "shadow"), trial.champion: ("champion",)}
     while True:
-        now = dt.datetime.now(dt.UTC)
-        log = read_answers(server.inferences(trial.endpoint), since, now)
+        log = read_answers(server.inferences(trial.endpoint), since, dt.datetime.now(dt.UTC))
         roles = zip(log["version"], log["role"], strict=True)
-        theirs = log.iloc[[n for n, (v, role) in enumerate(roles) if role in sides.get(v, ())]]
-        versions = (trial.version, trial.champion)
-        report = hold(terms, trial.endpoint, versions, theirs, labels)
-        enough = report.challenger.requests >= minimum
-        if enough or report.outcome == "fail" or time.time() >= until:
+        ours = log.iloc[[n for n, (v, role) in enumerate(roles) if role in sides.get(v, ())]]
+        asked = ours.loc[ours["version"] == trial.version, "id"].nunique()
+        if asked >= minimum or time.time() >= until:
             break
         time.sleep(min(LOOK, max(0.0, until - time.time())))
+    # Once, at the end: whoever looks again and again finds what is as good worse at some moment.
+    versions = (trial.version, trial.champion)
+    report = hold(terms, trial.endpoint, versions, ours, labels)
     print("\n".join(reports.lines(report)))
     _note(report)
     return Judgement(report.outcome == "pass", report)

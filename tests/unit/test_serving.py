@@ -209,7 +209,7 @@ def test_what_takes_too_long_fails() -> None:
 
 
 def test_seldom_does_one_that_is_as_good_fail() -> None:
-    """At reliability 0.95: of 200 trials of equals, 3 checks each, not many more than 5 in 100."""
+    """At reliability 0.95 each of two checks is wrong about equals in at most 5 of 100 trials."""
     wrong = 0
     for seed in range(200):
         random = np.random.default_rng(seed)
@@ -222,7 +222,7 @@ def test_seldom_does_one_that_is_as_good_fail() -> None:
         ]
         report = judged(log_of(sides[0], sides[1], 200), slower=1.0, failing=0.0)
         wrong += report.outcome == "fail"
-    assert wrong <= 200 * 0.15
+    assert wrong <= 200 * 0.15  # of two checks, each wrong in 5 of 100, and by chance
 
 
 def test_too_little_tells_nothing() -> None:

@@ -92,6 +92,24 @@ def share(number: int, rows: int, tail: float) -> tuple[float, float]:
     return low, high
 
 
+def share_above(first: tuple[int, int], second: tuple[int, int], tail: float) -> float:
+    """By how much the first of two shares is above the second at least; below 0 if it may not be.
+
+    The distances of both estimates from their bounds are squared and added, as Newcombe has it
+    (Statistics in Medicine 17, 1998, method 10), with exact bounds of each.
+
+    Args:
+        first, second: how many of the rows are of the kind, and of how many; 0 of 0 for none.
+        tail: probability that the truth is less.
+    """
+    (one, ones), (other, others) = first, second
+    low, _ = share(one, ones, tail)
+    estimate, usual, high = one / ones, 0.0, 0.0
+    if others:
+        usual, high = other / others, share(other, others, tail)[1]
+    return estimate - usual - math.hypot(estimate - low, high - usual)
+
+
 def rows_needed(found: Interval, rows: int, tolerance: float) -> int:
     """How many rows there should be for half of the interval to be ``tolerance``.
 

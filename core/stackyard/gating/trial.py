@@ -101,11 +101,9 @@ def _worse(
 ) -> list[str]:
     """In what the challenger is shown to be worse, apart from its answers."""
     found = []
-    error = 1 - terms.reliability
-    if mine.requests and mine.failed:
-        low, _ = intervals.share(mine.failed, mine.requests, error)
-        usual = other.failed / other.requests if other.requests else 0.0
-        if low > usual + terms.failing:
+    if mine.failed:
+        counts = (mine.failed, mine.requests), (other.failed, other.requests)
+        if intervals.share_above(*counts, 1 - terms.reliability) > terms.failing:
             found.append(
                 f"{mine.failed} of {plural(mine.requests, 'request')} failed, of the champion's "
                 f"{other.failed} of {other.requests}"
