@@ -55,6 +55,13 @@ class Features(NamedTuple):
     test: pd.DataFrame
 
 
+class Learned(NamedTuple):
+    """The number of the version that was learned, and one line about it."""
+
+    version: str
+    why: str
+
+
 @step(retries=2, cache="30d")  # the published files do not change
 def load(period: Period) -> pd.DataFrame:
     """Read the flights that were scheduled to leave within ``period``, New York time."""
@@ -198,20 +205,22 @@ def register(
     model: Pipeline,
     rows: pd.DataFrame,
     metrics: dict[str, float],
+    period: Period,
     name: str,
     *,
     registry: Registry = from_stack(),
 ) -> ModelVersion:
-    """Add the model to the registry as the newest candidate."""
+    """Add the model to the registry as the newest candidate, and of which period it learned."""
     package = package_model(model, example=rows[NUMBERS + CATEGORIES].head(100))
-    tags = {key: f"{value:.4f}" for key, value in metrics.items()}
+    tags = {key: f"{value:.4f}" for key, value in metrics.items()} | {"period": str(period)}
     return registry.register(name, package, alias="candidate", tags=tags)
 
 
 @step
-def say(version: ModelVersion, metrics: dict[str, float]) -> str:
+def say(version: ModelVersion, metrics: dict[str, float]) -> Learned:
     """What was learned, for whoever waits for it."""
-    return f"version {version.version} of {version.name}, with an AUC of {metrics['auc']:.3f}"
+    why = f"version {version.version} of {version.name}, with an AUC of {metrics['auc']:.3f}"
+    return Learned(version.version, why)
 
 
 @pipeline(
@@ -225,6 +234,6 @@ def flight_delays(period: Period = Period.scheduled(), depth: int = 6) -> None:
     ready = features(split(join_weather(sound)))
     model = train(ready.train, depth)
     metrics = evaluate(model, ready.test, ready.train)
-    version = register(model, ready.train, metrics, MODEL)
-    why = say(version, metrics)
-    trigger("flights.learned", True, {"period": period}, why=why, cooldown=0, per_day=100)
+    learned = say(register(model, ready.train, metrics, period, MODEL), metrics)
+    told = {"period": period, "version": learned.version}
+    trigger("flights.learned", True, told, why=learned.why, cooldown=0, per_day=100)

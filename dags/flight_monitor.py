@@ -12,7 +12,7 @@ from stackyard import (
     ModelVersion,
     Period,
     Server,
-    champion,
+    candidate,
     from_stack,
     load_model,
     monitor,
@@ -22,12 +22,10 @@ from stackyard import (
     trigger,
 )
 from stackyard.components.monitor_report import MonitorReport
-from stackyard.errors import StepFailed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEARNED = Period.parse("2013-01", "America/New_York")
 CHANCE = "output:probability"  # what the endpoint's log calls the model's answer
 
 
@@ -40,10 +38,14 @@ def all_of(parts: Features) -> pd.DataFrame:
 
 
 @step
-def answered(version: ModelVersion | None, flights: pd.DataFrame) -> pd.DataFrame:
-    """The flights with what the model that is in use says of them."""
-    if version is None:
-        raise StepFailed(f"no version of {MODEL} is in use. Learn one: stackyard run flight_delays")
+def learned_from(version: ModelVersion) -> Period:
+    """Whose flights a model learned from, as it was registered."""
+    return Period.parse(version.tags["period"])
+
+
+@step
+def answered(version: ModelVersion, flights: pd.DataFrame) -> pd.DataFrame:
+    """The flights with what a model says of them."""
     rows = flights[NUMBERS + CATEGORIES]
     return rows.assign(**{CHANCE: load_model(version.package).predict_proba(rows)[:, 1]})
 
@@ -64,17 +66,14 @@ def say_why(report: MonitorReport) -> str:
 
 
 @pipeline(schedule="@monthly", start="2013-01-01", timezone="America/New_York")
-def flight_monitor(
-    period: Period = Period.scheduled(),
-    reference: Period = LEARNED,
-) -> None:
-    """Compare what was served with the flights of ``reference``; on drift, have another model.
+def flight_monitor(period: Period = Period.scheduled()) -> None:
+    """Compare what was served with the flights that the model learned from; on drift, have another.
 
     Args:
         period: whose flights the endpoint is asked about.
-        reference: what the served model learned from.
     """
-    usual = answered(champion(MODEL), all_of(features(split(join_weather(load(reference))))))
+    in_use = candidate.named("in_use")(MODEL, alias="champion")
+    usual = answered(in_use, all_of(features(split(join_weather(load(learned_from(in_use)))))))
     newest = features.named("newest")(
         split.named("split_newest")(
             join_weather.named("join_newest")(load.named("load_newest")(period))

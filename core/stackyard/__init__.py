@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stackyard.hookspecs import hookimpl as hookimpl
     from stackyard.inference_log import join_labels as join_labels
     from stackyard.inference_log import read_inferences as read_inferences
+    from stackyard.judging import judge as judge
     from stackyard.models import load_model as load_model
     from stackyard.models import package_model as package_model
     from stackyard.monitoring import monitor as monitor
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from stackyard.serving import canary as canary
     from stackyard.serving import deploy as deploy
     from stackyard.serving import go_live as go_live
-    from stackyard.serving import judge as judge
     from stackyard.serving import roll_back as roll_back
     from stackyard.serving import shadow as shadow
     from stackyard.signature import Resource as Resource
@@ -88,7 +88,7 @@ _HOMES = {
     "go_live": "stackyard.serving",
     "hookimpl": "stackyard.hookspecs",
     "join_labels": "stackyard.inference_log",
-    "judge": "stackyard.serving",
+    "judge": "stackyard.judging",
     "load_model": "stackyard.models",
     "load_run": "stackyard.past_run",
     "monitor": "stackyard.monitoring",

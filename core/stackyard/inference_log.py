@@ -10,7 +10,7 @@ row for each row of a request, with the columns ``id``, ``row``, ``time``, ``ver
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -56,8 +56,6 @@ def read_inferences(
     import pandas as pd
 
     path = Path(folder)
-    if not path.is_dir():
-        raise NotFound(f"there is no inference log in {path}")
     for name, moment in (("since", since), ("until", until)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput(f"{name}: {moment.isoformat()} has no time zone")
@@ -88,14 +86,15 @@ def read_answers(folder: str | Path, since: dt.datetime, until: dt.datetime) -> 
         answer have an ``error``.
 
     Raises:
+        NotFound: there is no such folder.
         StoreError: a file cannot be read.
     """
     import pandas as pd
 
-    frame = _read(Path(folder), since, until, None)
+    frame = _read(Path(folder), since, until, None, inputs=False)
     if frame.empty:
         return pd.DataFrame(columns=["id", "row", "time", "version", "role", "latency_ms", "error"])
-    return frame.drop(columns=[name for name in frame if str(name).startswith(_INPUT)])
+    return frame
 
 
 def join_labels(served: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -113,20 +112,36 @@ def join_labels(served: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
         InvalidInput: ``labels`` lacks a column, has two labels of one row, or columns that
             ``served`` has.
     """
+    many = bool((served.index.get_level_values("row") > 0).any())
+    keys = label_keys(labels, [*served.columns], many=many)
+    return served.join(labels.set_index(keys), on=keys)
+
+
+def label_keys(labels: pd.DataFrame, taken: Sequence[str], *, many: bool) -> list[str]:
+    """The columns that say which row each label is of.
+
+    Args:
+        labels: with the truth.
+        taken: columns of what was served.
+        many: whether a request may have more than one row.
+
+    Raises:
+        InvalidInput: see ``join_labels``.
+    """
     keys = [name for name in ("id", "row") if name in labels.columns]
     truth = [name for name in labels.columns if name not in keys]
     if "id" not in keys or not truth:
         have = ", ".join(map(str, labels.columns)) or "none"
         raise InvalidInput(f"labels: needs the column 'id' and one with the truth. Columns: {have}")
-    both = [str(name) for name in truth if name in served.columns]
+    both = [str(name) for name in truth if name in taken]
     if both:
         raise InvalidInput(f"labels: what was served has a column {both[0]!r}, too")
-    if "row" not in keys and (served.index.get_level_values("row") > 0).any():
+    if "row" not in keys and many:
         raise InvalidInput("labels: there are requests of many rows; add the column 'row'")
     double = int(labels.duplicated(keys).sum())
     if double:
         raise InvalidInput(f"labels: {double:,} of {len(labels):,} are of a row that has one")
-    return served.join(labels.set_index(keys), on=keys)
+    return keys
 
 
 def _files(folder: Path, since: dt.datetime | None, until: dt.datetime | None) -> Iterator[Path]:
@@ -139,14 +154,29 @@ def _files(folder: Path, since: dt.datetime | None, until: dt.datetime | None) -
 
 
 def _read(
-    folder: Path, since: dt.datetime | None, until: dt.datetime | None, wanted: Any
+    folder: Path,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    wanted: Any,
+    *,
+    inputs: bool = True,
 ) -> pd.DataFrame:
     """The rows within a window that ``wanted``, an expression of pyarrow, is true of."""
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
+    if not folder.is_dir():
+        raise NotFound(f"there is no inference log in {folder}")
+    conditions = [] if wanted is None else [wanted]
+    if since is not None:
+        conditions.append(pc.field("time") >= pa.scalar(since, pa.timestamp("us", tz="UTC")))
+    if until is not None:
+        conditions.append(pc.field("time") < pa.scalar(until, pa.timestamp("us", tz="UTC")))
     tables = []
     for file in _files(folder, since, until):
-        table = _table(file, since, until, wanted)
+        table = _table(file, inputs=inputs)
+        table = table.filter(reduce(and_, conditions)) if conditions else table
         if table.num_rows:
             tables.append(table.to_pandas())
     if not tables:
@@ -155,20 +185,15 @@ def _read(
     return frame.sort_values(["time", "id", "row"], kind="stable", ignore_index=True)
 
 
-def _table(file: Path, since: dt.datetime | None, until: dt.datetime | None, wanted: Any) -> Any:
+def _table(file: Path, *, inputs: bool) -> Any:
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    conditions = [] if wanted is None else [wanted]
-    if since is not None:
-        conditions.append(pc.field("time") >= pa.scalar(since, pa.timestamp("us", tz="UTC")))
-    if until is not None:
-        conditions.append(pc.field("time") < pa.scalar(until, pa.timestamp("us", tz="UTC")))
     try:
         # Not read_table, which reads the folders of a path as columns.
-        table = pq.ParquetFile(file).read()
-        return table.filter(reduce(and_, conditions)) if conditions else table
+        opened = pq.ParquetFile(file)
+        names = [n for n in opened.schema_arrow.names if inputs or not n.startswith(_INPUT)]
+        return opened.read(columns=names)
     except (pa.ArrowException, OSError) as exc:
         raise StoreError(f"inference log: {file} cannot be read: {exc}") from exc
 

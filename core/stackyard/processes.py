@@ -110,7 +110,7 @@ def stop(
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of the block.
+    """Let Ctrl-C, and SIGTERM where it is handled, wait for the end of the block.
 
     For what takes moments and must not stay half done: processes that were frozen to be killed
     would hold the terminal for ever.

@@ -33,33 +33,40 @@ def champion(
     """
 
     try:
-        return candidate(name, alias, registry=registry)
+        found = registry.get(name, alias=alias)
     except NotFound:
         return None
+    return _with_files(found, registry)
 
 
 @step
 def candidate(
-    name: str, alias: str = "candidate", *, registry: Registry = from_stack()
+    name: str, version: str = "", alias: str = "candidate", *, registry: Registry = from_stack()
 ) -> ModelVersion:
-    """The version of model ``name`` that ``alias`` is at, with its files.
+    """A version of model ``name`` that may come into use, with its files.
 
     Args:
         name: of the model.
+        version: which one; by default the one that ``alias`` is at.
         alias: that says which version may come into use.
         registry: given by the stack.
 
     Raises:
-        NotFound: there is no such model or alias.
+        NotFound: there is no such model, version or alias, or its files are gone.
         DigestMismatch: the files are not those that were registered.
         Unavailable: the registry does not answer.
     """
+    found = registry.get(name, version) if version else registry.get(name, alias=alias)
+    return _with_files(found, registry)
+
+
+def _with_files(found: ModelVersion, registry: Registry) -> ModelVersion:
+    """The version with its files where also a later step finds them, maybe on another machine."""
     from pathlib import Path
 
-    found = registry.get(name, alias=alias)
     package = registry.fetch(found)
     step = current()
-    if step is not None:  # a later step may run on another machine
+    if step is not None:
         package = replace(package, uri=f"artifact:{step.keep(Path(package.uri))}")
     return replace(found, package=package)
 

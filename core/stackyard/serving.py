@@ -1,11 +1,11 @@
 """The ready-made steps of a rollout: serve a version beside the champion, judge it, go on or back.
 
-``deploy``, then ``canary`` or ``shadow``, then ``judge``, then ``go_live`` or ``roll_back``.
+``deploy``, then ``canary`` or ``shadow``, then ``judge`` (in ``judging``), then ``go_live`` or
+``roll_back``.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,25 +14,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stackyard.components.registry import ModelPackage, ModelVersion, Registry
 from stackyard.components.rollout import RolloutChange
 from stackyard.components.server import Endpoint, Server, endpoint_name
-from stackyard.errors import InvalidInput
+from stackyard.errors import Conflict, InvalidInput
 from stackyard.execute import current
-from stackyard.gating import trial_report as reports
 from stackyard.gating.reasons import as_reason
 from stackyard.gating.report import GateReport
 from stackyard.gating.trial_report import TrialReport
-from stackyard.options import seconds
 from stackyard.pipeline import from_stack, step
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-LOOK = 1.0  # seconds between two looks whether enough was answered
+    pass
 
 
 class Deployed(NamedTuple):
     """What ``deploy`` gives: ``alone`` for ``when``, and the endpoint as it was then."""
 
-    alone: bool  # no other version is served, so it gets every request
+    alone: bool  # it gets every request, as no other version does
     endpoint: Endpoint
 
 
@@ -53,13 +49,6 @@ class Trial:
     champion: str
     percent: int
     since: float
-
-
-class Judgement(NamedTuple):
-    """What ``judge`` gives: ``passed`` for ``when``, and why."""
-
-    passed: bool
-    report: TrialReport
 
 
 @step(effect=True)
@@ -84,7 +73,7 @@ def deploy(
     """
     made = server.deploy(_fetched(version, registry), _name(version, endpoint), version.version)
     _told(made, "deployed", version.version)
-    return Deployed(made.champion == version.version, made)
+    return Deployed(made.traffic.get(version.version) == 100, made)
 
 
 @step(effect=True)
@@ -133,67 +122,6 @@ def shadow(version: ModelVersion, endpoint: str = "", *, server: Server = from_s
     return Trial(name, version.version, champion, 0, began)
 
 
-@step(cache=False)  # more is answered while time passes
-def judge(
-    trial: Trial,
-    labels: pd.DataFrame | None = None,
-    condition: str = "",
-    *,
-    label: str = "",
-    reliability: float = 0.95,
-    minimum: int = 100,
-    failing: float = 0.01,
-    slower: float = 2.0,
-    patience: float | str = 0.0,
-    server: Server = from_stack(),
-) -> Judgement:
-    """Hold what a version on trial answered against what the champion did, from the inference log.
-
-    It fails where it is shown to answer fewer requests, to be too slow, or that the condition does
-    not hold; it is inconclusive where too few requests or labels came to tell.
-
-    Args:
-        trial: that ``canary`` or ``shadow`` began.
-        labels: the truth that came meanwhile: ``id`` of the request, ``row`` unless each had one,
-            and the label.
-        condition: as of a gate, e.g. ``brier_champion - brier > -0.01 +/- 0.01``. Of a canary each
-            version has requests of its own; of a shadow both have the same, so that fewer labels
-            tell as much.
-        label: the column with the truth.
-        reliability: that what is found worse is.
-        minimum: requests that the version must have been asked.
-        failing: by how much its share of requests without an answer may be above the champion's.
-        slower: how many times as long as the champion's 95 of 100 of its answers may take.
-        patience: how long to wait for ``minimum`` requests.
-        server: given by the stack.
-
-    Raises:
-        InvalidInput: the terms, or the labels, are ones that cannot be.
-        Unsupported: the server keeps no log.
-    """
-    from stackyard.gating.trial import Terms, hold
-    from stackyard.inference_log import read_answers
-
-    terms = Terms(condition, label, reliability, minimum, failing, slower)
-    terms.read()
-    since, until = dt.datetime.fromtimestamp(trial.since, dt.UTC), time.time() + seconds(patience)
-    sides = {trial.version: ("challenger", "shadow"), trial.champion: ("champion",)}
-    while True:
-        log = read_answers(server.inferences(trial.endpoint), since, dt.datetime.now(dt.UTC))
-        roles = zip(log["version"], log["role"], strict=True)
-        ours = log.iloc[[n for n, (v, role) in enumerate(roles) if role in sides.get(v, ())]]
-        asked = ours.loc[ours["version"] == trial.version, "id"].nunique()
-        if asked >= minimum or time.time() >= until:
-            break
-        time.sleep(min(LOOK, max(0.0, until - time.time())))
-    # Once, at the end: whoever looks again and again finds what is as good worse at some moment.
-    versions = (trial.version, trial.champion)
-    report = hold(terms, trial.endpoint, versions, ours, labels)
-    print("\n".join(reports.lines(report)))
-    _note(report)
-    return Judgement(report.outcome == "pass", report)
-
-
 @step(effect=True)
 def go_live(
     trial: Trial, because: TrialReport | GateReport | str = "", *, server: Server = from_stack()
@@ -206,8 +134,15 @@ def go_live(
         server: given by the stack.
 
     Raises:
+        Conflict: another version became the champion meanwhile.
         NotFound: it is not served any more.
     """
+    now = server.status(trial.endpoint).champion
+    if now not in (trial.champion, trial.version):
+        raise Conflict(
+            f"endpoint {trial.endpoint!r}: version {trial.version} was held against "
+            f"{trial.champion}, and the champion is {now}. Begin another trial"
+        )
     made = server.promote(trial.endpoint, trial.version)
     _told(made, "live", trial.version, because)
     return made
@@ -232,6 +167,11 @@ def roll_back(
         Conflict: it went live, and the champion before it is gone.
     """
     made = server.status(trial.endpoint)
+    if made.champion == trial.version and made.previous != trial.champion:
+        raise Conflict(
+            f"endpoint {trial.endpoint!r}: version {trial.version} is the champion, and "
+            f"{trial.champion}, which was before it, is not ready any more"
+        )
     if trial.version in (made.champion, made.shadow) or made.traffic.get(trial.version):
         made = server.rollback(trial.endpoint)
     _told(made, "rolled back", trial.version, because)
@@ -253,10 +193,10 @@ def _name(version: ModelVersion, endpoint: str) -> str:
 
 def _fetched(version: ModelVersion, registry: Registry) -> ModelPackage:
     """The package as files on this machine."""
-    step = current()
+    here = current()
     prefix, _, digest = version.package.uri.partition(":")
-    if prefix == "artifact" and step is not None:
-        return replace(version.package, uri=str(step.fetch(digest)))
+    if prefix == "artifact" and here is not None:
+        return replace(version.package, uri=str(here.fetch(digest)))
     if Path(version.package.uri).is_dir():
         return version.package
     return registry.fetch(version)
@@ -273,6 +213,6 @@ def _told(
 
 
 def _note(value: Any) -> None:
-    step = current()
-    if step is not None:
-        step.note(value)
+    here = current()
+    if here is not None:
+        here.note(value)

@@ -164,7 +164,7 @@ def test_a_sound_month_goes_through(
     shown = document(capsys, "runs", "show", "latest")
     found = {(e["kind"], e["name"]): e["value"] for e in shown["evidence"]}
     names = {("data", "flights-2013-03-01_2013-04-01"), ("validation", "flights")}
-    assert set(found) == {*names, ("features", "weather")}
+    assert set(found) == {*names, ("features", "weather"), ("trigger", "flights.learned")}
     assert found["validation", "flights"] == "passed"
     (told,) = runs(client(project), run["run_id"])
     assert {f"{kind}.{name}": value for (kind, name), value in found.items()}.items() <= (

@@ -13,8 +13,8 @@ import pytest
 
 from stackyard import champion, load_model, package_model, promote, promotion
 from stackyard.components.base import Context
-from stackyard.components.registry import ModelVersion
-from stackyard.errors import PromotionRefused, Unavailable
+from stackyard.components.registry import ModelPackage, ModelVersion
+from stackyard.errors import NotFound, PromotionRefused, Unavailable
 from stackyard.gating.report import GateReport
 from stackyard.store.backend import open_backend
 from stackyard.store.history import StoreHistory
@@ -35,6 +35,21 @@ def history(tmp_path: Path) -> StoreHistory:
 
 def registered(registry: MemoryRegistry, model: Any) -> ModelVersion:
     return registry.register("delays", package_model(model))
+
+
+def test_a_champion_whose_files_are_gone_is_not_taken_for_none(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate would let a challenger pass without comparing it."""
+    registry = MemoryRegistry()
+    promote(registered(registry, model), registry=registry)
+
+    def gone(version: ModelVersion) -> ModelPackage:
+        raise NotFound("the files are gone")
+
+    monkeypatch.setattr(registry, "fetch", gone)
+    with pytest.raises(NotFound, match="gone"):
+        champion("delays", registry=registry)
 
 
 def test_there_is_no_champion_at_first_and_then_there_is(model: Any) -> None:

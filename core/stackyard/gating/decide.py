@@ -28,12 +28,14 @@ class Answers:
     """The truth of each row, and what the models say of it; ``champion`` is None where none is.
 
     With ``asked``, each row was answered by one model only: by the challenger where it is true.
+    With ``units``, rows of one number belong together and are drawn together, numbered from 0.
     """
 
     truth: Vector
     challenger: Vector
     champion: Vector | None
     asked: NDArray[np.bool_] | None = None
+    units: NDArray[np.intp] | None = None
 
     def of(self, places: Any) -> Answers:
         """Those of some of the rows."""
@@ -114,17 +116,21 @@ def interval(condition: Condition, answers: Answers, error: float) -> Interval:
     ``error`` is the probability that it lies elsewhere.
     """
     accuracies = dict(condition.terms) == {"accuracy": 1.0, f"accuracy{CHAMPION}": -1.0}
-    if accuracies and answers.asked is None:
+    if accuracies and answers.asked is None and answers.units is None:
         right = [(given >= 0.5) == (answers.truth >= 0.5) for given in _both(answers)]
         better, worse = right[0] & ~right[1], right[1] & ~right[0]
         return intervals.exact(int(better.sum()), int(worse.sum()), len(right[0]), error)
 
+    units, rows = answers.units, len(answers.truth)
+
     def measure(weights: Weights) -> Vector:
+        drawn = weights if units is None else weights[:, units]
         return sum(  # type: ignore[return-value]
-            factor * figure(name, answers, weights) for name, factor in condition.terms.items()
+            factor * figure(name, answers, drawn) for name, factor in condition.terms.items()
         )
 
-    return intervals.bootstrap(measure, len(answers.truth), error)
+    count = rows if units is None else int(units.max()) + 1
+    return intervals.bootstrap(measure, count, error, width=rows)
 
 
 def figure(name: str, answers: Answers, weights: Weights) -> Vector:

@@ -28,7 +28,12 @@ class Interval(NamedTuple):
 
 
 def bootstrap(
-    measure: Callable[[Weights], Vector], rows: int, error: float, seed: int = 0
+    measure: Callable[[Weights], Vector],
+    rows: int,
+    error: float,
+    *,
+    width: int = 0,
+    seed: int = 0,
 ) -> Interval:
     """A paired bootstrap: all metrics and both models see the same draws.
 
@@ -40,6 +45,7 @@ def bootstrap(
         measure: the figure for each row of a matrix of weights, (draws, rows).
         rows: number of rows that are drawn from.
         error: probability that the truth lies elsewhere; 1 minus it may be 1 in floats.
+        width: columns of what ``measure`` makes of the weights, where they are more than ``rows``.
         seed: the same seed gives the same bounds.
     """
     import numpy as np
@@ -47,7 +53,7 @@ def bootstrap(
 
     random = np.random.default_rng(seed)
     estimate = float(measure(np.ones((1, rows)))[0])
-    found, part = [], max(1, min(DRAWS, CELLS // rows))
+    found, part = [], max(1, min(DRAWS, CELLS // max(rows, width)))
     for start in range(0, DRAWS, part):
         number = min(part, DRAWS - start)
         places = random.integers(0, rows, (number, rows)) + rows * np.arange(number)[:, None]
@@ -99,15 +105,32 @@ def share_above(first: tuple[int, int], second: tuple[int, int], tail: float) ->
     (Statistics in Medicine 17, 1998, method 10), with exact bounds of each.
 
     Args:
-        first, second: how many of the rows are of the kind, and of how many; 0 of 0 for none.
+        first, second: how many of the rows are of the kind, and of how many, at least one each.
         tail: probability that the truth is less.
     """
     (one, ones), (other, others) = first, second
     low, _ = share(one, ones, tail)
-    estimate, usual, high = one / ones, 0.0, 0.0
-    if others:
-        usual, high = other / others, share(other, others, tail)[1]
-    return estimate - usual - math.hypot(estimate - low, high - usual)
+    _, high = share(other, others, tail)
+    return one / ones - other / others - math.hypot(one / ones - low, high - other / others)
+
+
+def quantile(values: Vector, at: float, tail: float) -> tuple[float, float]:
+    """Bounds of a quantile, whatever the distribution (David and Nagaraja, Order Statistics, 2003).
+
+    Args:
+        values: that were seen; too few of them give an infinite bound.
+        at: which quantile, e.g. 0.95.
+        tail: probability that the truth is below the lower bound, and that it is above the upper.
+    """
+    import numpy as np
+    from scipy.stats import binom
+
+    ordered, rows = np.sort(values), len(values)
+    low, high = int(binom.ppf(tail, rows, at)), int(binom.isf(tail, rows, at))
+    return (
+        float(ordered[low - 1]) if low else -math.inf,
+        float(ordered[high]) if high < rows else math.inf,
+    )
 
 
 def rows_needed(found: Interval, rows: int, tolerance: float) -> int:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stackyard.display import plural
 from stackyard.errors import InvalidInput
-from stackyard.gating import decide, intervals
+from stackyard.gating import intervals
 from stackyard.gating.condition import Condition, read_condition
-from stackyard.gating.decide import Answers
-from stackyard.gating.metrics import METRICS, OF_NUMBERS
-from stackyard.gating.predictions import truth
+from stackyard.gating.metrics import METRICS
+from stackyard.gating.trial_labels import with_labels
 from stackyard.gating.trial_report import Served, TrialReport
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAWS = 999
+    from stackyard.gating.metrics import Vector
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,54 @@ class Terms:
         return condition
 
 
+def sides(
+    log: pd.DataFrame, version: str, champion: str, *, watched: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a log that the version on trial answered, and those of the champion.
+
+    Not those of somebody who asked the version by name while it only watched.
+    """
+    role = "shadow" if watched else "challenger"
+    return (
+        log[(log["version"] == version) & (log["role"] == role)],
+        log[(log["version"] == champion) & (log["role"] == "champion")],
+    )
+
+
+def served(version: str, rows: pd.DataFrame) -> Served:
+    """How one side did; an id does not tell requests apart, as clients choose it."""
+    import numpy as np
+
+    asked, took = rows[rows["row"] == 0], _took(rows)
+    p95 = float(np.quantile(took, 0.95)) if len(took) else None
+    return Served(version, len(asked), int(asked["error"].notna().sum()), p95)
+
+
+def _took(rows: pd.DataFrame) -> Vector:
+    """Milliseconds that each answer took."""
+    import numpy as np
+
+    answered = rows[(rows["row"] == 0) & rows["error"].isna()]
+    found: Vector = np.asarray(answered["latency_ms"], dtype="float64")
+    return found
+
+
+def failing(terms: Terms, mine: Served, other: Served, error: float) -> bool:
+    """Whether the version is shown to fail more often; ``error``: that this is said of an equal."""
+    if not (mine.requests and other.requests):
+        return False
+    counts = (mine.failed, mine.requests), (other.failed, other.requests)
+    return intervals.share_above(*counts, error) > terms.failing
+
+
 def hold(
-    terms: Terms, endpoint: str, versions: tuple[str, str], log: pd.DataFrame, labels: Any = None
+    terms: Terms,
+    endpoint: str,
+    versions: tuple[str, str],
+    log: pd.DataFrame,
+    labels: pd.DataFrame | None = None,
+    *,
+    watched: bool = False,
 ) -> TrialReport:
     """Hold what the challenger answered against what the champion did.
 
@@ -64,36 +109,30 @@ def hold(
         terms: what is asked.
         endpoint: its name, for the report.
         versions: of the challenger and of the champion.
-        log: their rows, as ``read_answers`` gives them.
+        log: what both answered, as ``read_answers`` gives it.
         labels: a frame with ``id``, ``row`` unless each request had one, and the label.
+        watched: whether the challenger was a shadow, so that both have the same requests.
 
     Raises:
         InvalidInput: the terms, or the labels, are ones that cannot be.
     """
     condition = terms.read()
-    mine, other = (log[log["version"] == version] for version in versions)
-    sides = [_served(version, side) for version, side in zip(versions, (mine, other), strict=True)]
+    mine, other = sides(log, *versions, watched=watched)
     report = TrialReport(
-        endpoint, "pass", "", sides[0], sides[1], terms.reliability, terms.condition
-    )
-    worse = _worse(terms, sides[0], sides[1], (mine, other))
-    found = report
+        endpoint, "pass", "", served(versions[0], mine), served(versions[1], other),
+        terms.reliability, terms.condition,
+    )  # fmt: skip
     if condition is not None:
-        found = _labelled(report, condition, terms, mine, other, labels)
-    if worse or found.outcome == "fail":
-        said = [*worse, *([found.reason] if found.outcome == "fail" else [])]
-        return replace(found, outcome="fail", reason="; ".join(said), needed=0)
-    if sides[0].requests < terms.minimum:
-        few = f"{plural(sides[0].requests, 'request')} of {terms.minimum} needed"
-        return replace(found, outcome="inconclusive", reason=few)
-    return found
-
-
-def _served(version: str, side: pd.DataFrame) -> Served:
-    asked = side.drop_duplicates("id")
-    took = asked.loc[asked["error"].isna(), "latency_ms"]
-    p95 = float(took.quantile(0.95)) if len(took) else None
-    return Served(version, len(asked), int(asked["error"].notna().sum()), p95)
+        report = with_labels(report, condition, terms.label, (mine, other), labels, watched=watched)
+    worse = _worse(terms, report.challenger, report.champion, (mine, other))
+    if worse or report.outcome == "fail":
+        said = [*worse, *([report.reason] if report.outcome == "fail" else [])]
+        return replace(report, outcome="fail", reason="; ".join(said), needed=0)
+    for who, side in (("it", report.challenger), ("the champion", report.champion)):
+        if side.requests < terms.minimum:
+            few = f"{plural(side.requests, 'request')} to {who} of {terms.minimum} needed"
+            return replace(report, outcome="inconclusive", reason=few)
+    return report
 
 
 def _worse(
@@ -101,104 +140,17 @@ def _worse(
 ) -> list[str]:
     """In what the challenger is shown to be worse, apart from its answers."""
     found = []
-    if mine.failed:
-        counts = (mine.failed, mine.requests), (other.failed, other.requests)
-        if intervals.share_above(*counts, 1 - terms.reliability) > terms.failing:
-            found.append(
-                f"{mine.failed} of {plural(mine.requests, 'request')} failed, of the champion's "
-                f"{other.failed} of {other.requests}"
-            )
+    error = 1 - terms.reliability
+    if failing(terms, mine, other, error):
+        found.append(
+            f"{mine.failed} of {plural(mine.requests, 'request')} failed, of the champion's "
+            f"{other.failed} of {other.requests}"
+        )
     if mine.p95_ms is not None and other.p95_ms is not None:
-        slower = _slower(*rows, terms)
-        if slower is not None:
+        slow, usual = (intervals.quantile(_took(side), 0.95, error / 2) for side in rows)
+        if slow[0] > terms.slower * usual[1]:
             found.append(
                 f"95 of 100 answers take {mine.p95_ms:.3g} ms, the champion's {other.p95_ms:.3g} "
-                f"ms: more than {terms.slower:g} times, by {slower:.3g} ms at least"
+                f"ms: more than {terms.slower:g} times as long"
             )
     return found
-
-
-def _slower(mine: pd.DataFrame, other: pd.DataFrame, terms: Terms) -> float | None:
-    """By how many milliseconds too slow it is at least; None where that is not shown."""
-    import numpy as np
-
-    sides = []
-    for side in (mine, other):
-        took = side.drop_duplicates("id").loc[lambda rows: rows["error"].isna(), "latency_ms"]
-        if len(took) < terms.minimum:
-            return None
-        sides.append(took.to_numpy())
-    random = np.random.default_rng(0)
-    drawn = [
-        np.quantile(took[random.integers(0, len(took), (DRAWS, len(took)))], 0.95, axis=1)
-        for took in sides
-    ]
-    low = float(np.quantile(drawn[0] - terms.slower * drawn[1], 1 - terms.reliability))
-    return low if low > 0 else None
-
-
-def _labelled(
-    report: TrialReport,
-    condition: Condition,
-    terms: Terms,
-    mine: pd.DataFrame,
-    other: pd.DataFrame,
-    labels: Any,
-) -> TrialReport:
-    """The report with what the condition says of the rows whose labels are known."""
-    if labels is None or not len(labels):
-        return replace(report, outcome="inconclusive", reason="no label has come")
-    keys = [name for name in ("id", "row") if name in labels.columns]
-    parts = [
-        side[side["error"].isna()].merge(labels, on=keys).dropna(subset=[terms.label])
-        for side in (mine, other)
-    ]
-    report = replace(
-        report,
-        challenger=replace(report.challenger, labels=len(parts[0])),
-        champion=replace(report.champion, labels=len(parts[1])),
-    )
-    few = min(map(len, parts))
-    if few < decide.LEAST:
-        said = f"{plural(few, 'label')} of {decide.LEAST} needed of either version"
-        return replace(report, outcome="inconclusive", reason=said, needed=2 * (decide.LEAST - few))
-    answers = _answers(condition, terms, *parts)
-    if not decide.both_classes(condition, answers):
-        return replace(report, outcome="inconclusive", reason="all labels are of one class")
-    found = decide.decide(condition, answers, 1 - terms.reliability)
-    return replace(
-        report,
-        outcome=found.outcome,
-        reason=found.reason or ("it does not hold" if found.outcome == "fail" else ""),
-        estimate=found.found.estimate,
-        low=found.found.low,
-        high=found.found.high,
-        needed=found.needed,
-        metrics=decide.figures(condition, answers),
-    )
-
-
-def _answers(
-    condition: Condition, terms: Terms, mine: pd.DataFrame, other: pd.DataFrame
-) -> Answers:
-    """Paired where the challenger watched: it has the champion's requests; else apart."""
-    import pandas as pd
-
-    classes = condition.metrics[0] not in OF_NUMBERS
-    if (mine["role"] == "shadow").all():
-        at = ["id", "row"]
-        pairs = mine[at].merge(other[at], on=at)
-        mine, other = (pairs.merge(side, on=at) for side in (mine, other))
-        label = truth(mine, terms.label, classes=classes)
-        return Answers(label, _given(mine, classes=classes), _given(other, classes=classes))
-    both = pd.concat([mine, other], ignore_index=True)
-    given = _given(both, classes=classes)
-    label = truth(both, terms.label, classes=classes)
-    return Answers(label, given, given, (both["role"] == "challenger").to_numpy())
-
-
-def _given(rows: pd.DataFrame, *, classes: bool) -> Any:
-    name = "output:probability" if classes and "output:probability" in rows else "output:predict"
-    if name not in rows:
-        raise InvalidInput("the inference log has no column output:predict to be held to labels")
-    return rows[name].to_numpy(dtype="float64")

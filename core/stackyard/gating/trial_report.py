@@ -72,9 +72,9 @@ def lines(report: TrialReport) -> list[str]:
 
 def summary(report: TrialReport) -> str:
     """The report in one line."""
-    asked = report.condition or "as good as the champion"
+    asked = f": {report.condition}" if report.condition else ""
     found = ""
     if report.estimate is not None and report.low is not None and report.high is not None:
         found = f": {report.estimate:.3g} ({report.low:.3g} to {report.high:.3g})"
     reason = f"; {report.reason}" if report.reason else ""
-    return f"trial of version {report.challenger.version}: {report.outcome}: {asked}{found}{reason}"
+    return f"trial of version {report.challenger.version}: {report.outcome}{asked}{found}{reason}"

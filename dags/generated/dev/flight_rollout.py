@@ -15,14 +15,15 @@ Put the model learned from ``period`` into use, if it is better and its users ag
 
     Args:
         period: whose flights it was learned from; the last days of it are the gate's.
+        version: of the model; by default the candidate.
         asked: when the flights leave that users ask about; by default the gate's days.
 
 Pipeline `flight_rollout` for stack `dev`, compiled from graph
-`41392eef2da43dc249243f1ad4fa2304cf300b113b9b0582d04c3b5c8a38e572`.
+`21f72faf80cec66d9cde004dac17df22bde11af2e5064263526fe095e61185e9`.
 """
 
 # The pipeline as it was compiled. The first step of a run refuses to run another one.
-GRAPH = "41392eef2da43dc249243f1ad4fa2304cf300b113b9b0582d04c3b5c8a38e572"
+GRAPH = "21f72faf80cec66d9cde004dac17df22bde11af2e5064263526fe095e61185e9"
 
 # What every task is told, as environment variables. A step finds the pipeline's code,
 # its stack's components and the store from there; Airflow needs none of them.
@@ -74,9 +75,11 @@ with DAG(
     schedule=[Asset("flights.learned", "stackyard://events/flights.learned")],
     catchup=False,
     is_paused_upon_creation=False,  # it runs when the event is told, and not by itself
+    max_active_runs=1,
     tags=["stackyard", "dev"],
     params={
         "period": Param(None, type=["string", "null"], format="period"),
+        "version": Param("", type="string"),
         "asked": Param(None, type=["string", "null"], format="period"),
         # What `stackyard run` asks for, e.g. {"resume": "latest", "cache": false}.
         "stackyard": Param({}, type="object"),
@@ -121,7 +124,7 @@ with DAG(
 
     candidate = BashOperator(
         task_id="candidate",
-        doc_md="The version of model ``name`` that ``alias`` is at, with its files.",
+        doc_md="A version of model ``name`` that may come into use, with its files.",
         bash_command=command("candidate"),
         env=RUN_ENV,
     )

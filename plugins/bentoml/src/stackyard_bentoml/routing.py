@@ -96,7 +96,7 @@ class Router:
         given = await self._ask(version, asked)
         if given is None and wanted is None and version != rollout.champion:
             self._keep(version, "challenger", asked, None)
-            version = rollout.champion
+            version, asked = rollout.champion, replace(asked, began=time.perf_counter())
             given = await self._ask(version, asked)
         self._keep(
             version, "champion" if version == rollout.champion else "challenger", asked, given
