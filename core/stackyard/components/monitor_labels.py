@@ -119,7 +119,7 @@ def _doubt(method: str, task: Task, one: Any, side: _Pairs) -> float:
     elif task == "class":
         truth, given = np.ones(len(some)), truth == given
     pairs = truth.astype(float), given.astype(float)
-    found = bootstrap(lambda w: METRICS[method](*pairs, w), len(some), 1 - 2 * BY_CHANCE)
+    found = bootstrap(lambda w: METRICS[method](*pairs, w), len(some), 2 * BY_CHANCE)
     return found.half * math.sqrt(len(some) / rows)
 
 
