@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,13 +86,13 @@ class BentomlServer(Server):
             )
             if self.config.log:
                 (folder / states.INFERENCES).mkdir(exist_ok=True)
-            try:
-                started = self._start(folder, before or replace(wanted, rollout=None, slots={}))
-                return self._apply(folder, started, replace(wanted, port=started.port))
-            except BaseException:
+            with ExitStack() as undo:
                 if before is None:
-                    self._stop(folder)
-                raise
+                    undo.callback(self._stop, folder)
+                started = self._start(folder, before or replace(wanted, rollout=None, slots={}))
+                made = self._apply(folder, started, replace(wanted, port=started.port))
+                undo.pop_all()
+            return made
 
     def status(self, name: str) -> Endpoint:
         """How the endpoint is."""
@@ -196,12 +197,11 @@ class BentomlServer(Server):
         Raises:
             Unavailable: it cannot; says why.
         """
-        states.write(folder, wanted)
-        try:
+        with ExitStack() as undo:
+            undo.callback(states.write, folder, before)
+            states.write(folder, wanted)
             self._ask(wanted, "POST", APPLY, seconds=self.config.ready_within)
-        except BaseException:
-            states.write(folder, before)
-            raise
+            undo.pop_all()
         return self._endpoint(wanted)
 
     def _start(self, folder: Path, state: State) -> State:
