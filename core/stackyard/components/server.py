@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from stackyard.components.base import Component
 from stackyard.components.registry import ModelPackage, Signature
 from stackyard.components.rollout import Rollout
-from stackyard.errors import InvalidInput
+from stackyard.errors import AlreadyExists, InvalidInput
 
 # Both reach paths, addresses and, in a cluster, host names, so they are held to what all take.
 ENDPOINT_NAME = re.compile(r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?")
@@ -199,6 +199,50 @@ class Server(Component):
         """What ``deploy`` would apply, as text by file name (capability ``render``)."""
         self.require("render")
         raise NotImplementedError
+
+
+def check_deployment(
+    package: ModelPackage, name: str, version: str, formats: Collection[str] | None = None
+) -> None:
+    """Refuse what ``deploy`` may not be asked for, before anything is touched.
+
+    Args:
+        package: The model.
+        name: The endpoint's name.
+        version: The model's version.
+        formats: The formats that the server knows; None where it looks at them itself.
+
+    Raises:
+        InvalidInput: name or version are refused, the package has no signature, or a format that
+            is not known.
+    """
+    check_endpoint_name(name)
+    check_version(version)
+    signature_of(package)
+    if formats is not None and package.format not in formats:
+        raise InvalidInput(
+            f"endpoint {name!r}: models of format {package.format!r} are not served. "
+            f"Formats: {', '.join(formats)}"
+        )
+
+
+def check_same_model(package: ModelPackage, name: str, version: str, digest: str) -> None:
+    """Refuse to call another model a version that is served already.
+
+    Args:
+        package: The model that shall be served.
+        name: The endpoint.
+        version: The version that it shall be.
+        digest: The digest of the model that is served as this version.
+
+    Raises:
+        AlreadyExists: it is another model.
+    """
+    if package.digest != digest:
+        raise AlreadyExists(
+            f"endpoint {name!r}: another model is served as version {version!r}. "
+            "Give this one another version"
+        )
 
 
 def check_endpoint_name(name: str) -> str:

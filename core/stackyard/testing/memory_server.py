@@ -18,10 +18,11 @@ from stackyard.components.server import (
     Endpoint,
     Server,
     check_endpoint_name,
+    check_same_model,
     check_version,
     signature_of,
 )
-from stackyard.errors import AlreadyExists, NotFound, StackyardError, Unavailable
+from stackyard.errors import NotFound, StackyardError, Unavailable
 from stackyard.inference import answer
 from stackyard.inference_writer import Inference, Role, write_inferences
 
@@ -67,8 +68,7 @@ class MemoryServer(Server):
         check_version(version)
         served = self._served.get(name)
         if served is not None and version in served.rollout.versions:
-            if served.packages[version].digest != package.digest:
-                raise AlreadyExists(f"endpoint {name!r}: another model is served as {version!r}")
+            check_same_model(package, name, version, served.packages[version].digest)
             return self.status(name)
         rollout = Rollout(version) if served is None else served.rollout.added(version)
         model = None if self._predict else self._load(package, name, version)

@@ -15,17 +15,11 @@ from stackyard.components.server import (
     Endpoint,
     Server,
     Status,
+    check_deployment,
     check_endpoint_name,
-    check_version,
-    signature_of,
+    check_same_model,
 )
-from stackyard.errors import (
-    AlreadyExists,
-    InvalidInput,
-    NotFound,
-    StackyardError,
-    Unavailable,
-)
+from stackyard.errors import NotFound, StackyardError, Unavailable
 from stackyard.models import SKLEARN, verified_folder
 from stackyard.supervisor import Health, Supervisor
 from stackyard_bentoml import state as states
@@ -56,13 +50,7 @@ class BentomlServer(Server):
 
     def deploy(self, package: ModelPackage, name: str, version: str) -> Endpoint:
         """Make a bento of the package and serve it."""
-        check_endpoint_name(name)
-        check_version(version)
-        signature_of(package)
-        if package.format != SKLEARN:
-            raise InvalidInput(
-                f"endpoint {name!r}: format {package.format!r} is not known. Known: {SKLEARN}"
-            )
+        check_deployment(package, name, version, formats=[SKLEARN])
         source = verified_folder(package, fetch=self.context.fetch)
         folder = self._folder(name)
         with states.locked(folder):
@@ -71,11 +59,7 @@ class BentomlServer(Server):
                 self._stop(folder)
                 before = None
             if before is not None and version in before.packages:
-                if before.packages[version].digest != package.digest:
-                    raise AlreadyExists(
-                        f"endpoint {name!r}: another model is served as version {version!r}. "
-                        "Give this one another version"
-                    )
+                check_same_model(package, name, version, before.packages[version].digest)
                 return self._endpoint(self._start(folder, before))
             wanted = self._with(before, name, version)
             packed = pack(self._home, package, source, name, version)

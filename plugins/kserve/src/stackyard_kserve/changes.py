@@ -11,7 +11,8 @@ from typing import Any
 
 from stackyard.components.registry import ModelPackage
 from stackyard.components.rollout import Rollout
-from stackyard.errors import AlreadyExists, Conflict
+from stackyard.components.server import check_same_model
+from stackyard.errors import Conflict
 from stackyard_kserve import manifests
 from stackyard_kserve.cluster import Service
 from stackyard_kserve.config import KServeConfig
@@ -61,8 +62,8 @@ def deployed(
         )
     seen = observed(live)
     for known, digest in ((seen.version, seen.digest), (seen.before, seen.before_digest)):
-        if version == known and digest != package.digest:
-            raise AlreadyExists(f"endpoint {name!r}: another model is served as {version!r}")
+        if version == known:
+            check_same_model(package, name, version, digest or "")
     applied = live["metadata"]["annotations"].get(APPLIED) == manifests.said(spec)
     so_already = applied and _holds(live["spec"]["predictor"], spec)
     if version == seen.before or (version == seen.version and so_already):

@@ -16,11 +16,11 @@ from stackyard.components.server import (
     Endpoint,
     Server,
     Status,
+    check_deployment,
     check_endpoint_name,
-    check_version,
-    signature_of,
+    check_same_model,
 )
-from stackyard.errors import AlreadyExists, InvalidInput, NotFound, Unavailable
+from stackyard.errors import NotFound, Unavailable
 from stackyard.locking import locked
 from stackyard.loopback import HOST
 from stackyard.models import SKLEARN, verified_folder
@@ -62,22 +62,12 @@ class LocalKServe(Server):
 
     def deploy(self, package: ModelPackage, name: str, version: str) -> Endpoint:
         """See ``Server.deploy``. KServe is installed first, once for each set of requirements."""
-        check_endpoint_name(name)
-        check_version(version)
-        signature_of(package)
-        if package.format != SKLEARN:
-            raise InvalidInput(
-                f"KServe's model server serves no model of format {package.format!r} here. "
-                f"Formats: {SKLEARN}"
-            )
+        check_deployment(package, name, version, formats=[SKLEARN])
         folder = verified_folder(package, fetch=self.context.fetch).absolute()
         with locked(self.context.state_dir / f".{name}.lock"):
             found = self._read(name)
             if found is not None and found.version == version:
-                if found.digest != package.digest:
-                    raise AlreadyExists(
-                        f"endpoint {name!r}: another model is served as {version!r}"
-                    )
+                check_same_model(package, name, version, found.digest)
                 if self._status(name, found)[0] == "ready":
                     return self.status(name)
             python = environment.ensure(

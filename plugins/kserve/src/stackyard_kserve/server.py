@@ -13,9 +13,7 @@ from stackyard.components.rollout import Rollout
 from stackyard.components.server import (
     Endpoint,
     Server,
-    check_endpoint_name,
-    check_version,
-    signature_of,
+    check_deployment,
 )
 from stackyard.errors import ComponentError, NotFound, Unavailable
 from stackyard_kserve import changes, manifests
@@ -151,9 +149,7 @@ class KServeServer(Server):
 
     def _predictor(self, package: ModelPackage, name: str, version: str) -> dict[str, Any]:
         """What runs the model; all that can be refused without the cluster is refused here."""
-        check_endpoint_name(name)
-        check_version(version)
-        signature_of(package)
+        check_deployment(package, name, version)
         # Once before anything is copied, for the checks, and once with the true address.
         facts = {VERSION: version}
         trial = manifests.predictor(self.config, package, "s3://unknown", name, version)
