@@ -24,6 +24,7 @@ from stackyard.local_config import LocalConfig
 from stackyard.processes import uninterrupted
 from stackyard.runner import Runner
 from stackyard.store.records import AttemptRecord
+from stackyard.why_run import why_run
 from stackyard.worker import Answer, Pool
 
 WORTHWHILE = 1.0  # seconds that a step took before, from which a process of its own pays
@@ -166,7 +167,7 @@ class _Execution:
             if known is not None:
                 self._ended(known)
                 return None
-            return replace(attempt, why=self.runner.explain(attempt))
+            return replace(attempt, why=why_run(self.runner, attempt))
         return replace(attempt, why=f"try {self.tries[name]} after a failure")
 
     def _isolate(self, attempt: Attempt, ready: list[Attempt]) -> bool:

@@ -208,28 +208,6 @@ class Runner:
         )
         return self.write(record)
 
-    def explain(self, attempt: Attempt) -> str:
-        """One line: why the step is not answered from an earlier run."""
-        step = self.graph.step(attempt.step)
-        if self.record.only == step.name:
-            return "asked for by --only"
-        if step.name in self.earlier.gone:
-            return "its result is not in the store any more"
-        if not self.record.cache:
-            return "the cache is not read in this run"
-        if step.options.effect:
-            return "changes the world, so it runs in every run"
-        if not cachekey.reusable(step):
-            return "reads the outside world and does not say how long that stays true (cache=...)"
-        before = self.earlier.previous(step.name)
-        if before is None:
-            return "no earlier result"
-        if before.key == attempt.key:
-            return "the earlier result is too old or was deleted"
-        changed = cachekey.explain(before.key_parts, attempt.key_parts)
-        code = code_of(step, attempt.inputs, self.graph, self.stack, self.code)
-        return f"{changed} ({code.describe()})" if code.granularity == "module" else changed
-
     # Making an attempt
 
     def write(self, record: AttemptRecord) -> AttemptRecord:

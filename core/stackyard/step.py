@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(name: str) -> int:
     from stackyard.execute import execute, failed
+    from stackyard.why_run import why_run
 
     runner = _runner()
     step = runner.graph.step(name)
@@ -82,7 +83,7 @@ def _run(name: str) -> int:
     attempt = replace(attempt, number=max(number, attempt.number))
     record = runner.lookup(attempt) if number == 1 else None
     if record is None:
-        why = runner.explain(attempt) if number == 1 else f"try {number}, the cache is not read"
+        why = why_run(runner, attempt) if number == 1 else f"try {number}, the cache is not read"
         attempt = replace(attempt, why=why)
         started = time.time()
 
