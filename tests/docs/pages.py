@@ -56,6 +56,11 @@ class Block:
         match = _FILE.fullmatch(self.text.partition("\n")[0])
         return bool(match and match["changed"])
 
+    def is_run(self, *, slow: bool) -> bool:
+        """Whether it is run: shell that needs no other machine and, without ``slow``, no time."""
+        left = {"elsewhere"} if slow else {"elsewhere", "slow"}
+        return self.language == "sh" and not left & set(self.words)
+
 
 def blocks(path: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
@@ -110,23 +115,21 @@ class Reader:
         last = self._state.read_text().rstrip().rpartition("\n")[2]
         return Path(shlex.split(last)[1])
 
-    def follow(self, page: list[Block], *, slow: bool) -> None:
-        """Do what the blocks say, in order; what is printed is held against the page."""
-        checked: Block | None = None
+    def follow(self, page: list[Block], *, slow: bool) -> int:
+        """Do what the blocks say, in order; what is printed is held against the page.
+
+        Returns how many blocks were run.
+        """
+        count, printed = 0, False  # whether the block before this one printed what it has to
         for block in page:
-            if block.language == "sh":
-                runs = "elsewhere" not in block.words and (slow or "slow" not in block.words)
-                checked = block if runs else None
-                if runs:
-                    self.run(block)
-            elif block.language == "text":
-                if checked is not None:
-                    compare(self.swapped(block.text), self.printed, block)
-                checked = None
-            else:
-                checked = None
-                if block.file is not None:
-                    self.write(block)
+            if block.language == "text" and printed:
+                compare(self.swapped(block.text), self.printed, block)
+            if block.file is not None:
+                self.write(block)
+            if printed := block.is_run(slow=slow):
+                self.run(block)
+                count += 1
+        return count
 
     def write(self, block: Block) -> None:
         """Write the file that a block names, or change it as the block says."""

@@ -37,11 +37,14 @@ LOOP = DOCS / "how-to" / "retrain-on-drift.md"
 HOW_TO = sorted(set((DOCS / "how-to").glob("*.md")) - {S3, NOTEBOOK, REPLACE, LOOP})
 
 
-def follow(path: Path, reader: Reader, *, slow: bool) -> None:
-    """Follow a page in the reader's folder, and leave no service behind."""
+def follow(path: Path, reader: Reader, *, slow: bool) -> int:
+    """Follow a page in the reader's folder, and leave no service behind.
+
+    Returns how many blocks were run.
+    """
     reader.swaps |= {"8080": str(free_port()), "5001": str(free_port())}
     try:
-        reader.follow(blocks(path), slow=slow)
+        return reader.follow(blocks(path), slow=slow)
     finally:
         reader.leave()
 
@@ -60,31 +63,37 @@ def test_nothing_tells_to_install_with_the_pip_of_another_environment(path: Path
     assert set(re.findall(r"\S*(?<!uv )pip install", text)) <= {".uv/bin/pip install"}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def told(path: Path) -> list[tuple[Block, list[str]]]:
+    """Every ``stackyard`` command of a page."""
+    shell = [block for block in blocks(path) if block.language == "sh"]
+    return [(block, words) for block in shell for words in commands(block)]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in PAGES if told(p)], ids=lambda p: p.relative_to(ROOT).as_posix()
+)
 def test_every_command_is_one(path: Path) -> None:
     """Also those that need another machine: the command line knows their words."""
     parser = build_parser("*")
-    for block in blocks(path):
-        if block.language == "sh":
-            for words in commands(block):
-                try:
-                    parser.parse_args(words)
-                except UsageError as exc:
-                    pytest.fail(f"{block}: {exc}")
-                except SystemExit as exc:  # --help
-                    assert exc.code == 0, f"{block}: stackyard {' '.join(words)}"
+    for block, words in told(path):
+        try:
+            parser.parse_args(words)
+        except UsageError as exc:
+            pytest.fail(f"{block}: {exc}")
+        except SystemExit as exc:  # --help
+            assert exc.code == 0, f"{block}: stackyard {' '.join(words)}"
 
 
 # The tutorial
 
 
 def test_the_tutorial(tmp_path: Path) -> None:
-    follow(TUTORIAL, Reader(tmp_path), slow=False)
+    assert follow(TUTORIAL, Reader(tmp_path), slow=False) > 0
 
 
 @pytest.mark.full
 def test_the_tutorial_to_its_end(tmp_path: Path) -> None:
-    follow(TUTORIAL, Reader(tmp_path), slow=True)
+    assert follow(TUTORIAL, Reader(tmp_path), slow=True) > 0
 
 
 # The how-to pages: each in a copy of one project that was run once
@@ -111,22 +120,26 @@ def has_slow(path: Path) -> bool:
     return any("slow" in block.words for block in blocks(path))
 
 
-@pytest.mark.parametrize("path", HOW_TO, ids=lambda p: p.stem)
+def has_quick(path: Path) -> bool:
+    return any(block.is_run(slow=False) for block in blocks(path))
+
+
+@pytest.mark.parametrize("path", [p for p in HOW_TO if has_quick(p)], ids=lambda p: p.stem)
 def test_a_how_to_page(path: Path, reader: Reader) -> None:
-    follow(path, reader, slow=False)
+    assert follow(path, reader, slow=False) > 0
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("path", [p for p in HOW_TO if has_slow(p)], ids=lambda p: p.stem)
 def test_a_how_to_page_with_its_services(path: Path, reader: Reader) -> None:
-    follow(path, reader, slow=True)
+    assert follow(path, reader, slow=True) > 0
 
 
 def test_the_page_about_s3(reader: Reader, s3_url: str) -> None:
     names = [name for name in os.environ if name.startswith("AWS_")]
     reader.env = {name: os.environ[name] for name in names}
     reader.swaps["s3://acme-ml/stackyard"] = s3_url
-    follow(S3, reader, slow=False)
+    assert follow(S3, reader, slow=False) > 0
 
 
 def test_the_page_about_replacing_a_tool(reader: Reader) -> None:
@@ -139,7 +152,7 @@ def test_the_page_about_replacing_a_tool(reader: Reader) -> None:
     points = "[stackyard.plugins]\nacme-features = acme_features.plugin\n"
     (installed / "entry_points.txt").write_text(points)
     reader.env = {"PYTHONPATH": str(source)}
-    follow(REPLACE, reader, slow=False)
+    assert follow(REPLACE, reader, slow=False) > 0
 
 
 def test_the_page_about_notebooks(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +164,7 @@ def test_the_page_about_notebooks(reader: Reader, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     where = {"metadata": {"path": str(reader.cwd)}}
     nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3", resources=where).execute()
-    number = -1
+    number, compared = -1, 0
     for block in page:
         if block.language == "python":
             number += 1
@@ -159,6 +172,8 @@ def test_the_page_about_notebooks(reader: Reader, monkeypatch: pytest.MonkeyPatc
             outputs = notebook.cells[number].outputs
             printed = "".join(o.text for o in outputs if o.get("name") == "stdout")
             compare(block.text, printed, block)
+            compared += 1
+    assert compared > 0
 
 
 # The README, and the page about this project's own pipelines
@@ -179,9 +194,8 @@ def test_the_readme(flights: Reader) -> None:
     text = README.read_text(encoding="utf-8").splitlines()
     begin = text.index("## A pipeline")
     page = [b for b in blocks(README) if b.line > begin and b.language == "sh"]
-    assert page
     try:
-        flights.follow(page, slow=True)
+        assert flights.follow(page, slow=True) > 0
     finally:
         flights.leave()
 
@@ -189,7 +203,7 @@ def test_the_readme(flights: Reader) -> None:
 @pytest.mark.full
 @pytest.mark.timeout(900)  # seven runs, and two models are served
 def test_the_page_about_the_loop(flights: Reader) -> None:
-    follow(LOOP, flights, slow=True)
+    assert follow(LOOP, flights, slow=True) > 0
 
 
 # What the tests rely on

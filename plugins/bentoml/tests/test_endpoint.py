@@ -205,8 +205,13 @@ def test_a_full_disk_stops_the_log_and_no_answer(served: Served, small_disk: Pat
 def test_the_log_is_written_without_being_asked(served: Served) -> None:
     folder = served.folder / states.INFERENCES
     before = set(folder.rglob("*.parquet"))
-    ask(served.server, "flights")
-    until(lambda: set(folder.rglob("[!.]*.parquet")) - before, seconds=10)
+    asked = ask(served.server, "flights")["id"]
+
+    def kept() -> bool:
+        new = set(folder.rglob("[!.]*.parquet")) - before
+        return any(asked in set(pd.read_parquet(file)["id"]) for file in new)
+
+    until(kept)
 
 
 @pytest.mark.full
