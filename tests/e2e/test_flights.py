@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,14 +15,11 @@ import pandas as pd
 import pytest
 
 from stackyard import Period, load_run, read_views
-from stackyard.cli.demo import FILES
-from stackyard.cli.main import main
 from stackyard.testing import MemoryFeatureStore
 from tests.e2e.tracking import client, runs
+from tests.projects import copy_flights, document, enter, stackyard, statuses
 
-ROOT = Path(__file__).parents[2]
 MARCH = "period=2013-03"
-REFUSED = "validate"
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +34,8 @@ def march() -> pd.DataFrame:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The demo's project as the current folder."""
-    for name in FILES:
-        target = tmp_path / "project" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, target)
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
+    copy_flights(tmp_path / "project")
+    return enter(tmp_path / "project", monkeypatch)
 
 
 def deliver(flights: pd.DataFrame, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,31 +47,22 @@ def deliver(flights: pd.DataFrame, folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.syspath_prepend(str(folder / "delivered"))
 
 
-def document(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
-    """What a command says with ``--json``."""
-    capsys.readouterr()
-    assert main([*words, "--json"]) == code, capsys.readouterr().err
-    return json.loads(capsys.readouterr().out)
-
-
-def test_flights_before_any_weather_are_told_how_to_bring_it(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = document(capsys, "run", "flight_delays", "--param", MARCH, code=1)
+def test_flights_before_any_weather_are_told_how_to_bring_it(project: Path) -> None:
+    run = document("run", "flight_delays", "--param", MARCH, code=1)
     assert run["error"].endswith(
         "weather is known for 0% of the flights. Bring it first: stackyard run flight_features "
         "--param period=2013-03-01..2013-03-31"
     )
 
 
-def stopped(capsys: pytest.CaptureFixture[str]) -> tuple[str, dict[str, Any]]:
+def stopped() -> tuple[str, dict[str, Any]]:
     """Run the month; it must be stopped by its validation. Returns why, and what it rests on."""
-    run = document(capsys, "run", "flight_delays", "--param", MARCH, code=1)
-    statuses = {step["name"]: step["status"] for step in run["steps"]}
-    assert statuses["load"] == statuses["keep"] == "succeeded"
-    assert statuses["validate"] == "failed"
-    assert statuses["join_weather"] == statuses["train"] == statuses["register"] == "skipped"
-    shown = document(capsys, "runs", "show", "latest")
+    run = document("run", "flight_delays", "--param", MARCH, code=1)
+    steps = statuses(run)
+    assert steps["load"] == steps["keep"] == "succeeded"
+    assert steps["validate"] == "failed"
+    assert steps["join_weather"] == steps["train"] == steps["register"] == "skipped"
+    shown = document("runs", "show", "latest")
     (found,) = [e for e in shown["evidence"] if e["kind"] == "validation"]
     assert (found["name"], found["value"]) == ("flights", "failed")
     (kept,) = [e for e in shown["evidence"] if e["kind"] == "data"]
@@ -142,26 +124,23 @@ def test_a_corrupted_month_is_stopped(
     march: pd.DataFrame,
     project: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """At validation, with a report that names the fault and nothing else."""
     deliver(fault(march), project.parent, monkeypatch)
-    error, found = stopped(capsys)
+    error, found = stopped()
     assert "'validate'" in error and "'flights'" in error
     for text in wanted:
         assert text in found["text"], found["text"]
     assert wanted[0].partition("(")[0] in error
 
 
-def test_a_sound_month_goes_through(
-    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sound_month_goes_through(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And its run names data version, feature definitions and validation."""
-    first = document(capsys, "run", "flight_features", "--param", MARCH)
+    first = document("run", "flight_features", "--param", MARCH)
     assert first["status"] == "succeeded"
-    run = document(capsys, "run", "flight_delays", "--param", MARCH)
+    run = document("run", "flight_delays", "--param", MARCH)
     assert run["status"] == "succeeded"
-    shown = document(capsys, "runs", "show", "latest")
+    shown = document("runs", "show", "latest")
     found = {(e["kind"], e["name"]): e["value"] for e in shown["evidence"]}
     names = {("data", "flights-2013-03-01_2013-04-01"), ("validation", "flights")}
     assert set(found) == {*names, ("features", "weather"), ("trigger", "flights.learned")}
@@ -172,12 +151,10 @@ def test_a_sound_month_goes_through(
     )
 
 
-def test_the_weather_of_a_month_that_is_over_is_taken_in_late(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_weather_of_a_month_that_is_over_is_taken_in_late(project: Path) -> None:
     """What a server looks up stays the newest: March has no such temperature to compare with."""
     for month in ("2013-04", "2013-03"):
-        run = document(capsys, "run", "flight_features", "--param", f"period={month}")
+        run = document("run", "flight_features", "--param", f"period={month}")
         assert run["status"] == "succeeded"
         report = load_run("latest")["compare"]
         (temp,) = [f for f in report.features if f.feature == "weather:temp"]
@@ -204,17 +181,15 @@ def test_what_is_served_and_is_not_what_was_joined_is_refused(
         flight_features.compare(weather, views, until, features=store)
 
 
-def test_without_the_components_it_is_refused_before_the_run(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_the_components_it_is_refused_before_the_run(project: Path) -> None:
     """By ``stack check``, naming the steps that need them; and so by ``run``."""
     kinds = {"data_versioner": "keep", "validator": "validate", "feature_store": "join_weather"}
     lines = "\n".join(f"  {kind}: null" for kind in kinds)
     bare = f"extends: _base\ncomponents:\n  orchestrator: {{flavor: local}}\n{lines}\n"
     (project / "stacks" / "bare.yaml").write_text(bare, encoding="utf-8")
     for words in (["stack", "check", "bare", "--for"], ["run", "--stack", "bare"]):
-        assert main([*words, "flight_delays"]) == 2
-        said = capsys.readouterr().err
+        code, _, said = stackyard(*words, "flight_delays")
+        assert code == 2
         for kind, step in kinds.items():
             assert re.search(f"'?{step}'?.*{kind}|{kind}.*'?{step}'?", said), said
     assert not (project / ".stackyard" / "store" / "runs").exists()

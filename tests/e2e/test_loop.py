@@ -5,25 +5,19 @@ One project lives through it once; each test looks at one part of what happened.
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterator
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stackyard.cli.demo import FILES
-from stackyard.cli.main import main
 from tests.e2e.background import until
 from tests.e2e.conftest import Place
 from tests.ports import free_port
+from tests.projects import copy_flights, document, enter, stackyard, statuses
 
 pytestmark = pytest.mark.timeout(900)  # all of them share one long story
 
-ROOT = Path(__file__).parents[2]
 ENDPOINT = "flight-delays"
 
 
@@ -40,7 +34,7 @@ class Story:
         assert run["status"] == "succeeded", run
         shown = document("runs", "show", run["run_id"])
         self.told[name] = {
-            "steps": {step["name"]: step["status"] for step in shown["steps"]},
+            "steps": statuses(shown),
             "evidence": {(e["kind"], e["step"]): e for e in shown["evidence"]},
             "reason": shown["reason"],
             "served": document("serve", "status")["endpoints"],
@@ -48,28 +42,11 @@ class Story:
         }
 
 
-def document(*words: str) -> Any:
-    """What a command that succeeds says with ``--json``."""
-    said = StringIO()
-    with redirect_stdout(said):
-        assert main([*words, "--json"]) == 0, said.getvalue()
-    return json.loads(said.getvalue())
-
-
-def copy_project(folder: Path) -> None:
-    """A copy of the flights' project."""
-    for name in FILES:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, target)
-
-
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     made, july = Story(), ("--param", "period=2013-07")
     with pytest.MonkeyPatch.context() as patch:
-        copy_project(folder := tmp_path_factory.mktemp("loop"))
-        patch.chdir(folder)
+        copy_flights(enter(tmp_path_factory.mktemp("loop"), patch))
         try:
             for months in ("2013-01..2013-02", "2013-07"):
                 document("run", "flight_features", "--param", f"period={months}")
@@ -84,7 +61,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             made.run("promoted", "flight_rollout", "--triggered")
             yield made
         finally:
-            main(["serve", "undeploy", ENDPOINT])
+            stackyard("serve", "undeploy", ENDPOINT)
 
 
 def test_the_first_model_goes_to_all(story: Story) -> None:
@@ -151,7 +128,7 @@ def test_a_model_learned_anew_is_promoted(story: Story) -> None:
 def test_the_loop_on_a_real_airflow(tmp_path: Path) -> None:
     """Nobody runs anything but the monitor: events start the others, also the first rollout."""
     place = Place(tmp_path / "project")
-    copy_project(place.root)
+    copy_flights(place.root)
     env = {"STACKYARD_AIRFLOW_PORT": str(free_port())}
 
     def run(pipeline: str, period: str) -> None:
