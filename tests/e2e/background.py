@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
+from stackyard.testing.manners import until as until
 from tests.e2e.conftest import Place, environment
-
-T = TypeVar("T")
 
 
 @contextmanager
@@ -38,15 +36,6 @@ def started(
     finally:
         process.kill()
         process.wait()
-
-
-def until(look: Callable[[], T], seconds: float = 60.0) -> T:
-    """The first true answer of ``look``."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, f"nothing within {seconds:g} s"
-        time.sleep(0.02)
-    return found
 
 
 def number(path: Path) -> int:

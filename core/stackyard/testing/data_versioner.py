@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from stackyard.components.data_versioner import DataVersioner
 from stackyard.errors import AlreadyExists, InvalidInput, NotFound
 from stackyard.testing.data_versioner_capabilities import DataVersionerCapabilities
 from stackyard.testing.data_versioner_case import FILES, read, write
+from stackyard.testing.manners import side_by_side, silent_until_used
 from stackyard.testing.stand_ins import Journal
 
 
@@ -238,38 +237,20 @@ class DataVersionerContract(DataVersionerCapabilities):
     ) -> None:
         """Also the first time, the same content and other content."""
         own = [write(tmp_path / str(n), {**FILES, "n": str(n).encode()}) for n in range(4)]
-        gate, ids, wrong = threading.Barrier(4), set(), []
 
-        def work(number: int) -> None:
-            try:
-                mine = self.connect(context)
-                gate.wait(60)
-                for path in (data, own[number]):
-                    ids.add(mine.commit(path, "flights").id)
-                mine.close()
-            except BaseException as exc:  # of another thread: shown below
-                wrong.append(exc)
+        def work(other: Path) -> list[str]:
+            mine = self.connect(context)
+            made = [mine.commit(path, "flights").id for path in (data, other)]
+            mine.close()
+            return made
 
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert wrong == []
+        ids = {one for made in side_by_side(work, own) for one in made}
         assert {v.id for v in versioner.list("flights")} == ids and len(ids) == 5
         for number, one in enumerate(sorted(ids)):
             versioner.checkout("flights", one, tmp_path / "out" / str(number))
             assert read(tmp_path / "out" / str(number)).items() >= FILES.items()
 
     def test_16_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making, listing and closing writes nothing."""
-        project = tmp_path / "untouched"
-        project.mkdir()
-        cache, state = project / "cache", project / "state"
-        silent = replace(context, project=project, cache_dir=cache, state_dir=state)
-        made = self.connect(silent)
-        _ = made.capabilities
-        made.list()
-        made.close()
-        made.close()
-        assert not list(project.iterdir())
+        """Making, listing and closing writes nothing and connects to nothing."""
+        folder = tmp_path / "untouched"
+        silent_until_used(self.connect, context, folder, look=lambda made: made.list())

@@ -15,6 +15,7 @@ from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, FeaturesUsed
 from stackyard.errors import InvalidInput, NotFound, Unsupported
 from stackyard.testing.feature_store_joins import JoinContract
+from stackyard.testing.manners import silent_until_used
 from stackyard.testing.stand_ins import Journal
 from stackyard.testing.weather import HOUR, WEATHER, hours, plain, questions, weather
 
@@ -228,17 +229,8 @@ class FeatureStoreContract(JoinContract):
     # Manners
 
     def test_28_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing the component writes nothing."""
-        project = tmp_path / "untouched"
-        project.mkdir()
-        inside = replace(
-            context, project=project, cache_dir=project / "cache", state_dir=project / "state"
-        )
-        made = self.connect(inside)
-        _ = made.capabilities
-        made.close()
-        made.close()
-        assert not list(project.iterdir())
+        """Making and closing the component writes nothing and connects to nothing."""
+        silent_until_used(self.connect, context, tmp_path / "untouched")
 
     def test_29_what_it_cannot_is_said(self, store: FeatureStore, tmp_path: Path) -> None:
         """Unsupported, naming the capabilities that there are."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from stackyard.components.base import Context
 from stackyard.components.monitor import Monitor, Watch
 from stackyard.components.monitor_report import MonitorReport
 from stackyard.errors import InvalidInput
+from stackyard.testing.manners import side_by_side, silent_until_used
 from stackyard.testing.monitor_capabilities import MonitorCapabilities
 from stackyard.testing.monitor_case import (
     MODEL,
@@ -210,30 +210,15 @@ class MonitorContract(MonitorGaps, MonitorCapabilities):
     def test_17_threads_get_their_own_answers(self, monitor: Monitor) -> None:
         """Each one that of its frames."""
         base = inputs(flights())
-        found: dict[int, object] = {}
 
-        def compare(number: int) -> None:
+        def compare(number: int) -> tuple[int, bool | None]:
             now = inputs(flights(number, 200 + number))
             report = monitor.compare(now.assign(delay=now["delay"] * number), base)
-            found[number] = (report.current.rows, verdicts(report)["delay"])
+            return report.current.rows, verdicts(report)["delay"]
 
-        threads = [threading.Thread(target=compare, args=(n,)) for n in (1, 5, 6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert found == {1: (201, False), 5: (205, True), 6: (206, True)}
+        found = side_by_side(compare, (1, 5, 6))
+        assert found == [(201, False), (205, True), (206, True)]
 
-    def test_18_making_one_does_nothing(
-        self, context: Context, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_18_silent_until_used(self, tmp_path: Path, context: Context) -> None:
         """Making and closing writes nothing and connects to nothing."""
-
-        def connected(*args: object) -> None:
-            raise AssertionError("a connection was made")
-
-        monkeypatch.setattr(socket.socket, "connect", connected)
-        made = self.connect(context)
-        made.close()
-        made.close()
-        assert list(context.project.iterdir()) == []
+        silent_until_used(self.connect, context, tmp_path / "untouched")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from stackyard.components.server import Endpoint, Server
 from stackyard.errors import AlreadyExists, DigestMismatch, InvalidInput, NotFound, Unavailable
 from stackyard.inference import decode_response, encode_request
 from stackyard.models import MODEL, package_model
+from stackyard.testing.manners import side_by_side, silent_until_used
 from stackyard.testing.server_case import Ended, Models, ask, expected, model, rows, unreadable
 from stackyard.testing.server_traffic import ServerTraffic
 
@@ -200,20 +200,14 @@ class ServerContract(ServerTraffic):
         """Each one that of its rows."""
         self.can_answer()
         frames = [rows(5 + n, seed=n) for n in range(8)]
-        given: dict[int, Any] = {}
 
-        def send(number: int) -> None:
-            for _ in range(5):
-                given[number] = server.predict(shared, encode_request(frames[number]))
+        def send(frame: pd.DataFrame) -> list[pd.DataFrame]:
+            request = encode_request(frame)
+            return [decode_response(server.predict(shared, request)) for _ in range(5)]
 
-        threads = [threading.Thread(target=send, args=(n,)) for n in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for number, frame in enumerate(frames):
-            found = decode_response(given[number])
-            pd.testing.assert_frame_equal(found, expected(models(1), frame))
+        for frame, given in zip(frames, side_by_side(send, frames), strict=True):
+            for found in given:
+                pd.testing.assert_frame_equal(found, expected(models(1), frame))
 
     def test_12_a_version_can_be_asked(self, server: Server, shared: str) -> None:
         """Whatever its share; one that is not ready is NotFound."""
@@ -223,10 +217,6 @@ class ServerContract(ServerTraffic):
         with pytest.raises(NotFound, match="'77'"):
             ask(server, shared, version="77")
 
-    def test_13_making_and_closing_does_nothing(self, context: Context, tmp_path: Path) -> None:
-        """It writes nothing and connects to nothing."""
-        aside = replace(context, state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
-        made = self.connect(aside)
-        made.close()
-        made.close()
-        assert list(tmp_path.iterdir()) == []
+    def test_13_silent_until_used(self, tmp_path: Path, context: Context) -> None:
+        """Making and closing writes nothing and connects to nothing."""
+        silent_until_used(self.connect, context, tmp_path / "untouched")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from stackyard.components.server import Server
 from stackyard.errors import Conflict, InvalidInput, NotFound
 from stackyard.inference import decode_response, encode_request
+from stackyard.testing.manners import until
 from stackyard.testing.server_case import Ended, Models, ServerCase, ask, capable, rows
 
 
@@ -181,18 +181,6 @@ class ServerTraffic(ServerCase):
         assert ended.logged_before == 0
         self.can_answer()
         assert set(read_log(server, ended.name)["id"]) == ended.asked
-
-
-def until(done: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait until ``done`` is true.
-
-    Raises:
-        AssertionError: it was not within ``seconds``.
-    """
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.01)
 
 
 def read_log(server: Server, name: str) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from stackyard.components.tracker import (
 )
 from stackyard.errors import NotFound, Unavailable
 from stackyard.store.records import new_run_id
+from stackyard.testing.manners import silent_until_used
 from stackyard.testing.stand_ins import Files, Journal, StoredRun
 
 NOW = 1767225600.125  # seconds since the epoch, with the milliseconds that every tracker keeps
@@ -254,14 +255,8 @@ class TrackerContract(ABC):
     # Manners
 
     def test_16_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing the component writes nothing."""
-        project = tmp_path / "untouched"
-        project.mkdir()
-        made = self.connect(replace(context, project=project, state_dir=project / "state"))
-        _ = made.capabilities
-        made.close()
-        made.close()
-        assert not list(project.iterdir())
+        """Making and closing the component writes nothing and connects to nothing."""
+        silent_until_used(self.connect, context, tmp_path / "untouched")
 
     def test_17_logging_goes_to_the_journal(self, context: Context) -> None:
         """A step's calls touch no backend unless the tracker is live; without journal, nothing."""

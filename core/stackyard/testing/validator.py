@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.validator import Expectation, ValidationReport, Validator
 from stackyard.errors import InvalidInput
+from stackyard.testing.manners import side_by_side, silent_until_used
 from stackyard.testing.validator_case import ROWS, flights, noted, suite
 from stackyard.testing.validator_proposals import ProposalContract
 
@@ -246,21 +246,16 @@ class ValidatorContract(ProposalContract):
 
     def test_15_threads_get_their_own_answers(self, validator: Validator) -> None:
         """Each one that of its frame."""
-        found: dict[int, list[int | None]] = {}
 
-        def check(number: int) -> None:
+        def check(number: int) -> list[int | None]:
             frame = flights(rows=ROWS + number)
             frame.loc[: number - 1, "carrier"] = None
             asked = suite(self.not_null("carrier"), self.row_count(ROWS + number, ROWS + number))
             report = validator.validate(frame, asked)
-            found[number] = [report.checks[0].unexpected, report.rows, len(report.of("pass"))]
+            return [report.checks[0].unexpected, report.rows, len(report.of("pass"))]
 
-        threads = [threading.Thread(target=check, args=(n,)) for n in range(1, 5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert found == {n: [n, ROWS + n, 1] for n in range(1, 5)}
+        numbers = range(1, 5)
+        assert side_by_side(check, numbers) == [[n, ROWS + n, 1] for n in numbers]
 
     def test_16_the_vocabulary_is_listed(self, validator: Validator) -> None:
         """Sorted, and everything that a suite may use is in it."""
@@ -268,16 +263,6 @@ class ValidatorContract(ProposalContract):
         assert known == sorted(set(known))
         assert {e.type for e in self.sound().expectations} <= set(known)
 
-    def test_17_making_one_does_nothing(
-        self, context: Context, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_17_silent_until_used(self, tmp_path: Path, context: Context) -> None:
         """Making and closing writes nothing and connects to nothing."""
-
-        def connected(*args: object) -> None:
-            raise AssertionError("a connection was made")
-
-        monkeypatch.setattr(socket.socket, "connect", connected)
-        made = self.connect(context)
-        made.close()
-        made.close()
-        assert list(context.project.iterdir()) == []
+        silent_until_used(self.connect, context, tmp_path / "untouched")

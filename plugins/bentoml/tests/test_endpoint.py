@@ -20,8 +20,9 @@ from plugins.bentoml.tests.conftest import Served
 from stackyard.errors import NotFound, Unavailable
 from stackyard.inference import decode_response, encode_request
 from stackyard.loopback import answers
+from stackyard.testing.manners import until
 from stackyard.testing.server_case import ask, expected, rows, unreadable
-from stackyard.testing.server_traffic import read_log, until
+from stackyard.testing.server_traffic import read_log
 from stackyard_bentoml import state as states
 from stackyard_bentoml.packing import environment
 from stackyard_bentoml.wire import ask as ask_wire

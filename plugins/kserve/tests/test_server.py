@@ -25,6 +25,7 @@ from stackyard.errors import (
     Unavailable,
 )
 from stackyard.testing import ServerContract
+from stackyard.testing.manners import side_by_side
 from stackyard_kserve.config import KServeConfig
 from stackyard_kserve.server import KServeServer
 
@@ -226,15 +227,7 @@ def test_somebody_else_is_faster(fake: FakeCluster, make: Make) -> None:
 
 def test_two_deploy_the_first_version_at_once(make: Make) -> None:
     servers = [make() for _ in range(4)]
-    made: list[Any] = []
-    threads = [
-        threading.Thread(target=lambda s=s: made.append(s.deploy(package(1), "delays", "1")))
-        for s in servers
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    made = side_by_side(lambda server: server.deploy(package(1), "delays", "1"), servers)
     assert [one.traffic for one in made] == [{"1": 100}] * 4
 
 
