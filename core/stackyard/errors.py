@@ -19,12 +19,12 @@
     │   ├── StepTimeout
     │   └── RunCancelled
     └── ComponentError             a component of the stack                (exit code 1)
-        ├── NotFound
-        ├── AlreadyExists
-        ├── Conflict
+        ├── Conflict               something else is there now
         ├── Unavailable            may succeed when tried again
-        ├── InvalidInput
-        └── Unsupported
+        ├── NotFound               the request is wrong                    (exit code 2)
+        ├── AlreadyExists          the request is wrong                    (exit code 2)
+        ├── InvalidInput           the request is wrong                    (exit code 2)
+        └── Unsupported            the request is wrong                    (exit code 2)
 
 A message reads: where, what is wrong, what exists, what to type. The command line prints it
 without a traceback; any exception outside this tree is a bug and keeps its traceback.
@@ -121,9 +121,13 @@ class ComponentError(StackyardError):
 class NotFound(ComponentError):
     """The named thing does not exist."""
 
+    exit_code = 2
+
 
 class AlreadyExists(ComponentError):
     """The named thing exists and may not be made again."""
+
+    exit_code = 2
 
 
 class Conflict(ComponentError):
@@ -137,9 +141,13 @@ class Unavailable(ComponentError):
 class InvalidInput(ComponentError):
     """The backend or the contract refuses an argument."""
 
+    exit_code = 2
+
 
 class Unsupported(ComponentError):
     """The component does not have the capability that the call needs."""
+
+    exit_code = 2
 
 
 def suggest(word: str, choices: list[str] | tuple[str, ...]) -> str:

@@ -140,7 +140,7 @@ def _trial(report: TrialReport) -> Iterator[tuple[str, str, str, str]]:
 def _rollout(change: RolloutChange) -> Iterator[tuple[str, str, str, str]]:
     shares = ", ".join(f"{version} {share} %" for version, share in change.traffic.items())
     text = f"{shares}; {change.why}" if change.why else shares
-    yield "rollout", change.endpoint, f"{change.version} {change.change}", text
+    yield "rollout", change.name, f"{change.version} {change.change}", text
 
 
 def _named(check: Check) -> str:

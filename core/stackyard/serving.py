@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from stackyard.components.registry import ModelPackage, ModelVersion, Registry
-from stackyard.components.rollout import RolloutChange
 from stackyard.components.server import Endpoint, Server, endpoint_name
 from stackyard.errors import Conflict, InvalidInput
 from stackyard.execute import current
@@ -20,9 +19,7 @@ from stackyard.gating.reasons import as_reason
 from stackyard.gating.report import GateReport
 from stackyard.gating.trial_report import TrialReport
 from stackyard.pipeline import from_stack, step
-
-if TYPE_CHECKING:
-    pass
+from stackyard.rollout_history import remember
 
 
 class Deployed(NamedTuple):
@@ -72,7 +69,7 @@ def deploy(
         Unavailable: it did not get ready; what was served before still is.
     """
     made = server.deploy(_fetched(version, registry), _name(version, endpoint), version.version)
-    _told(made, "deployed", version.version)
+    _told(server, made, "deployed", version.version)
     return Deployed(made.traffic.get(version.version) == 100, made)
 
 
@@ -97,7 +94,7 @@ def canary(
     champion, name = _beside(version, endpoint, server)
     began = time.time()
     made = server.set_traffic(name, {champion: 100 - percent, version.version: percent})
-    _told(made, "canary", version.version)
+    _told(server, made, "canary", version.version)
     return Trial(name, version.version, champion, percent, began)
 
 
@@ -118,7 +115,7 @@ def shadow(version: ModelVersion, endpoint: str = "", *, server: Server = from_s
     champion, name = _beside(version, endpoint, server)
     began = time.time()
     made = server.set_shadow(name, version.version)
-    _told(made, "shadow", version.version)
+    _told(server, made, "shadow", version.version)
     return Trial(name, version.version, champion, 0, began)
 
 
@@ -144,7 +141,7 @@ def go_live(
             f"{trial.champion}, and the champion is {now}. Begin another trial"
         )
     made = server.promote(trial.endpoint, trial.version)
-    _told(made, "live", trial.version, because)
+    _told(server, made, "live", trial.version, because)
     return made
 
 
@@ -174,7 +171,7 @@ def roll_back(
         )
     if trial.version in (made.champion, made.shadow) or made.traffic.get(trial.version):
         made = server.rollback(trial.endpoint)
-    _told(made, "rolled back", trial.version, because)
+    _told(server, made, "rolled back", trial.version, because)
     return made
 
 
@@ -203,16 +200,17 @@ def _fetched(version: ModelVersion, registry: Registry) -> ModelPackage:
 
 
 def _told(
-    made: Endpoint, change: str, version: str, because: TrialReport | GateReport | str = ""
+    server: Server,
+    made: Endpoint,
+    change: str,
+    version: str,
+    because: TrialReport | GateReport | str = "",
 ) -> None:
-    """Say what was changed, and write it into the step's record."""
+    """Say what was changed, and write it into the history and the step's record."""
     why = as_reason(because)
     shares = ", ".join(f"{one} {share} %" for one, share in made.traffic.items())
     print(f"{made.name}: version {version} {change}: {shares}{f' ({why})' if why else ''}")
-    _note(RolloutChange(made.name, change, version, dict(made.traffic), why))
-
-
-def _note(value: Any) -> None:
+    change_made = remember(server, made.name, change, version, made.traffic, why)
     here = current()
     if here is not None:
-        here.note(value)
+        here.note(change_made)

@@ -139,7 +139,8 @@ def test_the_tree_of_errors() -> None:
         assert cls.__base__ is not None
         assert parent == cls.__base__.__name__, cls
         assert code in (None, cls.exit_code), cls
-        assert (code is None) is (parent != "StackyardError"), cls
+        inherited = parent != "StackyardError" and cls.exit_code == cls.__base__.exit_code
+        assert (code is None) is inherited, cls
         assert cls.exit_code == (code or cls.__base__.exit_code), cls
     assert textwrap.indent(drawing, " " * 4) in (errors.__doc__ or "")
 

@@ -178,7 +178,7 @@ def test_the_data_of_a_run_comes_back(versioned: Place) -> None:
     shown = versioned.run("runs", "show", first).stdout
     assert ids(versioned)[1] in shown
     done = versioned.run("data", "checkout", "--run", first, "--to", "old", check=False)
-    assert (done.returncode, "nothing was written" in done.stderr) == (1, True)
+    assert (done.returncode, "nothing was written" in done.stderr) == (2, True)
     (versioned.root / "old/flights/extra").write_text("x")
     versioned.run("data", "checkout", "--run", first, "--to", "old", "--overwrite")
     assert not (versioned.root / "old/flights/extra").exists()
@@ -233,7 +233,7 @@ def test_what_is_pushed_is_checked_out_elsewhere(versioned: Place, tmp_path: Pat
     assert (other.root / "out/codes.csv").read_text() == "raw"
     shutil.rmtree(other.root / ".stackyard" / "state")
     missing = other.run("data", "pull", "flights", check=False)
-    assert (missing.returncode, "flights@ID" in missing.stderr) == (1, True)
+    assert (missing.returncode, "flights@ID" in missing.stderr) == (2, True)
     assert other.json("data", "pull", f"flights@{version}") == {
         "pulled": [{"name": "flights", "id": version, "component": "data_versioner"}],
         "left_out": [],
@@ -251,12 +251,12 @@ def test_the_cure_names_the_component(versioned: Place) -> None:
     cure = f"stackyard data pull codes@{codes} --component data_versioner.raw"
     done = versioned.run(*cure.split()[1:], check=False)
     push = cure.replace("pull", "push")
-    assert (done.returncode, push in done.stderr) == (1, True)
+    assert (done.returncode, push in done.stderr) == (2, True)
     versioned.run(*push.split()[1:])
     shutil.rmtree(versioned.root / ".stackyard/state/data_versioner.raw/.dvc/cache")
-    for words in (("verify",), ("push", "codes")):
+    for words, ends in ((("verify",), 1), (("push", "codes"), 2)):
         done = versioned.run("data", *words, *raw, check=False)
-        assert (done.returncode, cure in done.stderr) == (1, True)
+        assert (done.returncode, cure in done.stderr) == (ends, True)
     versioned.run(*cure.split()[1:])
     versioned.run("data", "verify", *raw)
 
@@ -290,16 +290,16 @@ def test_damage_is_told(versioned: Place) -> None:
         ("checkout", 2, "name a version, NAME[@ID], or --run RUN"),
         ("checkout flights --run latest", 2, "name a version, NAME[@ID], or --run RUN"),
         ("checkout flights", 2, "say where: --to PATH"),
-        ("checkout fligths --to x", 1, "Did you mean 'flights'?"),
-        ("checkout flights@0000 --to x", 1, "Versions: "),
-        ("checkout flights@0000 --to x", 1, "'0000' is no whole id, so the remote was not asked"),
-        ("checkout flights --to dags", 1, "or, to have it overwritten, --overwrite"),
+        ("checkout fligths --to x", 2, "Did you mean 'flights'?"),
+        ("checkout flights@0000 --to x", 2, "Versions: "),
+        ("checkout flights@0000 --to x", 2, "'0000' is no whole id, so the remote was not asked"),
+        ("checkout flights --to dags", 2, "or, to have it overwritten, --overwrite"),
         ("checkout flights --to . --overwrite", 2, "Choose another target: --to PATH"),
-        ("checkout flights --to .stackyard --overwrite", 1, "Choose another target: --to PATH"),
+        ("checkout flights --to .stackyard --overwrite", 2, "Choose another target: --to PATH"),
         ("list fligths", 2, "Did you mean 'flights'?"),
         ("list --component tracker", 2, "is no data versioner. Write data_versioner.NAME"),
         ("list --component data_versioner.row", 2, "has no data_versioner.row"),
-        ("push codes --component data_versioner.raw", 1, "there is no remote. Add one"),
+        ("push codes --component data_versioner.raw", 2, "there is no remote. Add one"),
         ("list --stack bare", 2, "Flavors installed: dvc. Add: components: {data_versioner: {fl"),
         ("checkout --run latest --component data_versioner.row --to x", 2, "had no data of"),
     ],

@@ -94,7 +94,7 @@ def test_what_is_not_there_is_told(models: Place) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "no alias of a model 'late' was changed here. Models: none" in done.stderr
     done = models.run("model", "promote", "late", "1", "--why", "x", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "there is no model 'late'" in done.stderr
     assert models.run("model", "list").stderr == "no model is registered here yet\n"
     done = models.run("model", "list", "--component", "tracker", check=False)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stackyard.cli import output
-from stackyard.cli.arguments import Once, add_json, add_stack, open_project_stack
-from stackyard.errors import UsageError
+from stackyard.cli.arguments import (
+    Once,
+    add_component,
+    add_json,
+    add_stack,
+    open_component,
+    open_project_stack,
+)
+from stackyard.cli.predict import predict
+from stackyard.errors import NotFound, UsageError
+from stackyard.rollout_history import remember
+from stackyard.store.history import StoreHistory
 from stackyard.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from stackyard.stack import Stack
 
 KIND = "server"
-SHOWN = 20  # rows of an answer in the table
+CHANGES = ("deploy", "traffic", "promote", "rollback", "shadow", "undeploy")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,11 +74,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     which.add_argument("version", nargs="?", metavar="VERSION", help="a version that is ready")
     which.add_argument("--off", action="store_true", help="end it")
     add("undeploy", "stop an endpoint; its inference log stays")
-    for sub in commands.choices.values():
-        sub.add_argument(
-            "--component", action=Once, metavar="C",
-            help=f"a named server of the stack, {KIND}.NAME (default: {KIND})",
-        )  # fmt: skip
+    add("history", "every change of an endpoint, by runs and by hand: when, what, who, why")
+    for name, sub in commands.choices.items():
+        if name in CHANGES:
+            sub.add_argument(
+                "--why", action=Once, metavar="TEXT",
+                help="on what evidence, for the history",
+            )  # fmt: skip
+        add_component(sub, KIND)
         add_stack(sub)
         add_json(sub)
 
@@ -90,14 +103,14 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
     _, stack = open_project_stack(args.stack)
-    kind, _, instance = (args.component or KIND).partition(".")
-    if kind != KIND:
-        raise UsageError(f"--component {args.component}: is no server. Write {KIND}.NAME")
-    with closing(stack.component(KIND, instance or None)) as server:
+    if args.action == "history":
+        return _history(_of_store(stack, args), args)
+    history = _of_store(stack, args) if args.action in CHANGES else None
+    with open_component(stack, KIND, args.component, history=history) as server:
         if args.action == "status":
             return _status(server, args)
         if args.action == "predict":
-            return _predict(server, args)
+            return predict(server, args)
         if args.action == "undeploy":
             return _undeploy(server, args)
         if args.action == "render":
@@ -109,7 +122,9 @@ def run(args: argparse.Namespace) -> int:
 def _deploy(stack: Stack, server: Server, args: argparse.Namespace) -> Endpoint:
     package, name, version = _fetched(stack, args)
     output.say(f"deploying {args.model} {version} to {name}")
-    return server.deploy(package, name, version)
+    made = server.deploy(package, name, version)
+    remember(server, name, "deployed", version, made.traffic, args.why or "")
+    return made
 
 
 def _render(stack: Stack, server: Server, args: argparse.Namespace) -> int:
@@ -143,13 +158,50 @@ def _fetched(stack: Stack, args: argparse.Namespace) -> tuple[ModelPackage, str,
 
 def _changed(server: Server, args: argparse.Namespace) -> Endpoint:
     """``traffic``, ``promote``, ``rollback`` and ``shadow``."""
+    name = args.endpoint
     if args.action == "traffic":
-        return server.set_traffic(args.endpoint, _shares(args.shares))
-    if args.action == "promote":
-        return server.promote(args.endpoint, args.version)
-    if args.action == "rollback":
-        return server.rollback(args.endpoint)
-    return server.set_shadow(args.endpoint, None if args.off else args.version)
+        change, made = "traffic", server.set_traffic(name, _shares(args.shares))
+    elif args.action == "promote":
+        change, made = "live", server.promote(name, args.version)
+    elif args.action == "rollback":
+        change, made = "rolled back", server.rollback(name)
+    elif args.off:
+        change, made = "shadow ended", server.set_shadow(name, None)
+    else:
+        change, made = "shadow", server.set_shadow(name, args.version)
+    beside = next((one for one in made.traffic if one != made.champion), made.champion)
+    version = made.champion if change == "live" else beside
+    remember(server, name, change, version, made.traffic, args.why or "")
+    return made
+
+
+def _of_store(stack: Stack, args: argparse.Namespace) -> StoreHistory:
+    return StoreHistory(stack.store().backend, args.component or KIND)
+
+
+def _history(history: StoreHistory, args: argparse.Namespace) -> int:
+    changes = history.read(args.endpoint)
+    if not changes:
+        known = ", ".join(history.names()) or "none"
+        raise UsageError(
+            f"nothing was changed at an endpoint {args.endpoint!r} here. Endpoints: {known}"
+        )
+    if args.json:
+        output.json_document({"name": args.endpoint, "changes": changes})
+        return 0
+    rows = [
+        (
+            datetime.fromtimestamp(c["time"]).strftime("%Y-%m-%d %H:%M:%S"),
+            f"{c['version']} {c['change']}".strip(),
+            ", ".join(f"{version} {share} %" for version, share in c["traffic"].items()),
+            c["actor"],
+            c["run"] or "by hand",
+            c["why"],
+        )
+        for c in changes
+    ]
+    output.table(rows, ("when", "change", "traffic", "who", "run", "why"))
+    return 0
 
 
 def _status(server: Server, args: argparse.Namespace) -> int:
@@ -160,26 +212,14 @@ def _status(server: Server, args: argparse.Namespace) -> int:
     return _told(found, args)
 
 
-def _predict(server: Server, args: argparse.Namespace) -> int:
-    from stackyard.inference import decode_response
-
-    answer = server.predict(args.endpoint, _request(args.rows), version=args.version)
-    if args.json:
-        output.json_document(answer)
-        return 0
-    frame = decode_response(answer)
-    rows = [tuple(row) for row in frame.head(SHOWN).itertuples(index=False)]
-    output.table(rows, [str(name) for name in frame])
-    more = f", the first {SHOWN} are shown" if len(frame) > SHOWN else ""
-    output.say(
-        f"{len(frame)} rows{more}; version {answer['model_version']}, request {answer['id']}"
-    )
-    return 0
-
-
 def _undeploy(server: Server, args: argparse.Namespace) -> int:
-    known = args.endpoint in {endpoint.name for endpoint in server.list()}
+    try:
+        known = bool(server.status(args.endpoint))
+    except NotFound:
+        known = False
     server.undeploy(args.endpoint)
+    if known:
+        remember(server, args.endpoint, "undeployed", "", {}, args.why or "")
     if args.json:
         output.json_document({"undeployed": [args.endpoint] if known else []})
     else:
@@ -228,39 +268,3 @@ def _shares(words: Sequence[str]) -> dict[str, int]:
             raise UsageError(f"version {version}: given twice")
         shares[version] = int(percent.removesuffix("%"))
     return shares
-
-
-def _request(path: str) -> Any:
-    """What to send, from a file or standard input.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    from stackyard.inference import encode_request
-
-    if path == "-":
-        return _json(sys.stdin.read(), "standard input")
-    file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"{path}: there is no such file")
-    if file.suffix == ".json":
-        return _json(file.read_text(encoding="utf-8"), path)
-    if file.suffix not in (".csv", ".parquet"):
-        raise UsageError(f"{path}: is no .csv, .parquet or .json")
-    import pandas as pd
-
-    read = pd.read_csv if file.suffix == ".csv" else pd.read_parquet
-    try:
-        frame = read(file)
-    except (ValueError, OSError) as exc:
-        raise UsageError(f"{path}: cannot be read: {exc}") from exc
-    return encode_request(frame)
-
-
-def _json(text: str, where: str) -> Any:
-    import json
-
-    try:
-        return json.loads(text)
-    except ValueError as exc:
-        raise UsageError(f"{where}: is no JSON: {exc}") from exc

@@ -145,18 +145,27 @@ class Rollout:
 
 @dataclass(frozen=True)
 class RolloutChange:
-    """What a step changed at an endpoint, in the step's record.
+    """What was changed at an endpoint, as the history and a step's record have it.
 
     Attributes:
-        endpoint: its name.
-        change: ``deployed``, ``canary``, ``shadow``, ``live`` or ``rolled back``.
-        version: that it was about.
+        name: of the endpoint.
+        change: ``deployed``, ``traffic``, ``canary``, ``shadow``, ``shadow ended``, ``live``,
+            ``rolled back`` or ``undeployed``.
+        version: that it was about; empty for all of them.
         traffic: percent of the requests by version, then.
         why: on what evidence, in one line.
+        actor: who did it.
+        time: seconds since the epoch.
+        run: of Stackyard, None where a person did it by hand.
+        step: of that run.
     """
 
-    endpoint: str
+    name: str
     change: str
     version: str
     traffic: Mapping[str, int]
-    why: str = ""
+    why: str
+    actor: str
+    time: float
+    run: str | None = None
+    step: str | None = None
