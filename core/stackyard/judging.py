@@ -47,6 +47,7 @@ def judge(
     failing: float = 0.01,
     slower: float = 2.0,
     patience: float | str = 0.0,
+    looks: int = 1,
     server: Server = from_stack(),
 ) -> Judgement:
     """Hold what a version on trial answered against what the champion did, from the inference log.
@@ -68,6 +69,8 @@ def judge(
         failing: by how much its share of requests without an answer may be above the champion's.
         slower: how many times as long as the champion's 95 of 100 of its answers may take.
         patience: how long to wait for ``minimum`` requests, unless nearly all of them fail.
+        looks: how often this trial is judged at most, e.g. 48 by a schedule for two days: the more
+            looks, the less may each of them be wrong, so that all together are as reliable.
         server: given by the stack.
 
     Raises:
@@ -76,7 +79,7 @@ def judge(
     """
     from stackyard.gating.trial import Terms, hold
 
-    terms = Terms(condition, label, reliability, minimum, failing, slower)
+    terms = Terms(condition, label, reliability, minimum, failing, slower, looks)
     terms.read()
     log = _enough(trial, terms, time.time() + seconds(patience), server)
     # Looked at once: who looks again and again finds what is as good worse at some moment.
@@ -108,7 +111,7 @@ def _enough(trial: Trial, terms: Terms, until: float, server: Server) -> pd.Data
         left = until - time.time()
         if min(mine.requests, other.requests) >= terms.minimum or left <= 0:
             return log
-        if failing(terms, mine, other, (1 - terms.reliability) / OFTEN):
+        if failing(terms, mine, other, terms.error / OFTEN):
             return log
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -151,8 +151,8 @@ def roll_back(
 ) -> Endpoint:
     """Let the champion have every request again, and the version on trial none.
 
-    Also after it went live, as long as the champion before it is ready. Done twice, it does nothing
-    more.
+    Also after it went live, as long as the champion before it is ready; where ``promote`` has moved
+    an alias of the registry, that stays. Done twice, it does nothing more.
 
     Args:
         trial: of the version.

@@ -241,6 +241,24 @@ def test_a_slice_may_not_get_worse() -> None:
     assert {part.verdict for part in few.report.slices} == {"too few"}
 
 
+def test_rows_without_a_value_are_a_slice_too() -> None:
+    on = frame(6000)
+    on["mixed"] = np.where(on["origin"] == "LGA", 1 - on["good"], on["good"])
+    on["origin"] = on["origin"].where(on["origin"] != "LGA")
+    found = asked("mixed", "poor", on, slices=["origin"], margin=0.05)
+    verdicts = {part.value: part.verdict for part in found.report.slices}
+    assert verdicts == {"EWR": "ok", "JFK": "ok", "missing": "worse"}
+
+
+def test_a_slice_without_positives_tells_no_recall() -> None:
+    on = frame(6000)
+    on = on[(on["origin"] != "LGA") | (on["late"] == 0)]
+    condition = "recall - recall_champion > 0 +/- 0.05"
+    found = asked("good", "poor", on, slices=["origin"], condition=condition)
+    verdicts = {part.value: part.verdict for part in found.report.slices}
+    assert verdicts == {"EWR": "ok", "JFK": "ok", "LGA": "too few"}
+
+
 def test_packages_and_numbers() -> None:
     from sklearn.linear_model import LinearRegression, LogisticRegression
 

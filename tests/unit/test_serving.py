@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from stackyard.components.base import Context
 from stackyard.components.registry import ModelVersion
 from stackyard.errors import Conflict, InvalidInput, NotFound
+from stackyard.gating.intervals import share_above
 from stackyard.gating.report import GateReport
 from stackyard.gating.trial import Terms, hold
 from stackyard.inference import encode_request
@@ -264,6 +265,50 @@ def test_rows_of_one_request_are_no_evidence_of_their_own() -> None:
         report = judged(pd.concat(logs), pd.concat(truths), condition=condition)
         told += report.outcome == "pass"
     assert told <= 8
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_rows_of_few_requests_tell_nothing(watched: bool) -> None:
+    """However many they are: what is drawn are requests."""
+    logs = []
+    for version, role in (("2", "shadow" if watched else "challenger"), ("1", "champion")):
+        ids = np.repeat([n if watched else f"{version}-{n}" for n in range(100)], 50)
+        base = {"id": ids, "row": np.tile(range(50), 100), "version": version, "role": role}
+        logs.append(pd.DataFrame({**base, "latency_ms": 5.0, "error": None}))
+        logs[-1]["output:probability"] = 0.3 if version == "1" else 0.9
+    log = pd.concat(logs)
+    few = log[log["id"].isin([1, 2, "1-1", "1-2", "2-1", "2-2"])]
+    labels = few[["id", "row"]].drop_duplicates().assign(late=np.arange(50 * 2 * (2 - watched)) % 2)
+    report = judged(log, labels, watched=watched, condition=NOT_WORSE)
+    assert report.outcome == "inconclusive"
+    assert report.reason == "labels of 2 requests of 30 needed of either version"
+    assert report.needed == (28 if watched else 56)
+
+
+def test_looking_again_and_again_is_paid_for() -> None:
+    """Equals are judged after each 50 requests, 20 times; one look alone would find many worse."""
+
+    def found_worse(looks: int) -> int:
+        worse = 0
+        for seed in range(100):
+            random = np.random.default_rng(seed)
+            failed = [np.cumsum(random.binomial(50, 0.05, 20)) for _ in range(2)]
+            worse += any(
+                share_above((mine, asked), (other, asked), error(looks)) > 0
+                for mine, other, asked in zip(*failed, range(50, 1050, 50), strict=True)
+            )
+        return worse
+
+    def error(looks: int) -> float:
+        return Terms("", "", 0.9, 1, 0.0, 1.0, looks).error
+
+    assert found_worse(1) > 10 >= found_worse(20)
+    assert judged(log_of({}, {}), looks=1).outcome == "pass"
+    ten = {"error": np.where(np.arange(100) < 10, "500", None)}
+    assert judged(log_of(ten, {}, 100)).outcome == "fail"
+    assert judged(log_of(ten, {}, 100), looks=1000).outcome == "pass"
+    with pytest.raises(InvalidInput, match="looks is 0"):
+        judged(log_of({}, {}), looks=0)
 
 
 def test_too_little_tells_nothing() -> None:

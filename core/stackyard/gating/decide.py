@@ -86,14 +86,14 @@ def slices(
     ``error`` is that of all slices together (Bonferroni).
     """
     parts = [
-        (column, str(value), places)
+        (column, "missing" if value != value else str(value), places)
         for column in columns
-        for value, places in frame.groupby(column, observed=True).indices.items()
+        for value, places in frame.groupby(column, observed=True, dropna=False).indices.items()
     ]
     each = error / max(1, len(parts))
     for column, value, places in parts:
         mine = answers.of(places)
-        if len(places) < LEAST or not both_classes(condition, mine):
+        if len(places) < LEAST or not tells(condition, mine):
             yield SliceReport(column, value, len(places), "too few")
             continue
         found = interval(condition, mine, each)
@@ -106,7 +106,7 @@ def check(condition: Condition, answers: Answers) -> None:
     """Raise InvalidInput where the rows cannot tell the metric: none, or all of one class."""
     if not len(answers.truth):
         raise InvalidInput("the test set has no rows")
-    if not both_classes(condition, answers):
+    if not tells(condition, answers):
         raise InvalidInput("all rows of the test set are of one class, so nothing can be compared")
 
 
@@ -151,13 +151,13 @@ def figures(condition: Condition, answers: Answers) -> Mapping[str, float]:
     return {name: float(figure(name, answers, once)[0]) for name in names}
 
 
-def both_classes(condition: Condition, answers: Answers) -> bool:
-    """Whether there are rows of both classes for each model, where a metric needs them."""
-    if "auc" not in condition.metrics:
-        return True
+def tells(condition: Condition, answers: Answers) -> bool:
+    """Whether each model has rows of the classes that the metrics need: recall needs positives."""
     for champion in (False, True):
         positive = answers.truth[_rows(answers, champion=champion)] >= 0.5
-        if not positive.any() or positive.all():
+        if not positive.any() and {"auc", "recall"} & {*condition.metrics}:
+            return False
+        if positive.all() and "auc" in condition.metrics:
             return False
     return True
 

@@ -29,6 +29,12 @@ class Terms:
     minimum: int
     failing: float
     slower: float
+    looks: int = 1
+
+    @property
+    def error(self) -> float:
+        """That a finding is wrong, at each look (Bonferroni)."""
+        return (1 - self.reliability) / self.looks
 
     def read(self) -> Condition | None:
         """The condition, if there is one.
@@ -40,6 +46,8 @@ class Terms:
             raise InvalidInput(f"reliability is {self.reliability}: it is between 0 and 1")
         if self.minimum < 1:
             raise InvalidInput(f"minimum is {self.minimum}: nothing is told by no request")
+        if self.looks < 1:
+            raise InvalidInput(f"looks is {self.looks}: a trial is judged once at least")
         if not 0 <= self.failing < 1:
             raise InvalidInput(f"failing is {self.failing}: it is a share, from 0 to below 1")
         if self.slower < 1:
@@ -123,7 +131,9 @@ def hold(
         terms.reliability, terms.condition,
     )  # fmt: skip
     if condition is not None:
-        report = with_labels(report, condition, terms.label, (mine, other), labels, watched=watched)
+        report = with_labels(
+            report, condition, terms.label, (mine, other), labels, terms.error, watched=watched
+        )
     worse = _worse(terms, report.challenger, report.champion, (mine, other))
     if worse or report.outcome == "fail":
         said = [*worse, *([report.reason] if report.outcome == "fail" else [])]
@@ -140,14 +150,13 @@ def _worse(
 ) -> list[str]:
     """In what the challenger is shown to be worse, apart from its answers."""
     found = []
-    error = 1 - terms.reliability
-    if failing(terms, mine, other, error):
+    if failing(terms, mine, other, terms.error):
         found.append(
             f"{mine.failed} of {plural(mine.requests, 'request')} failed, of the champion's "
             f"{other.failed} of {other.requests}"
         )
     if mine.p95_ms is not None and other.p95_ms is not None:
-        slow, usual = (intervals.quantile(_took(side), 0.95, error / 2) for side in rows)
+        slow, usual = (intervals.quantile(_took(side), 0.95, terms.error / 2) for side in rows)
         if slow[0] > terms.slower * usual[1]:
             found.append(
                 f"95 of 100 answers take {mine.p95_ms:.3g} ms, the champion's {other.p95_ms:.3g} "

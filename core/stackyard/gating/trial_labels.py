@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,13 @@ def with_labels(
     label: str,
     sides: tuple[pd.DataFrame, pd.DataFrame],
     labels: pd.DataFrame | None,
+    error: float,
     *,
     watched: bool,
 ) -> TrialReport:
     """The report with what the condition says of the rows whose labels are known.
+
+    ``error`` is the probability that it says what is wrong.
 
     Raises:
         InvalidInput: the labels cannot be joined, or the answers are none that a metric is of.
@@ -51,15 +55,19 @@ def with_labels(
         challenger=replace(report.challenger, labels=len(mine)),
         champion=replace(report.champion, labels=len(other)),
     )
-    few = min(len(mine), len(other))
-    if few < decide.LEAST:
-        needed = 2 * (decide.LEAST - few)
-        said = f"{plural(few, 'label')} of {decide.LEAST} needed of either version"
+    few, asked = min(
+        (side["id"].nunique(), served.requests)
+        for side, served in ((mine, report.challenger), (other, report.champion))
+    )
+    if few < decide.LEAST:  # requests, which are what is drawn
+        both = asked if watched else report.challenger.requests + report.champion.requests
+        needed = math.ceil((decide.LEAST - few) * both / max(1, asked))
+        said = f"labels of {plural(few, 'request')} of {decide.LEAST} needed of either version"
         return _unknown(report, said if few else "no label has come", needed)
     answers = _answers(mine, other, label, output, watched=watched, classes=classes)
-    if answers is None or not decide.both_classes(condition, answers):
+    if answers is None or not decide.tells(condition, answers):
         return _unknown(report, "all labels are of one class")
-    found = decide.decide(condition, answers, 1 - report.reliability)
+    found = decide.decide(condition, answers, error)
     return replace(
         report,
         outcome=found.outcome,
