@@ -52,14 +52,18 @@ FEWEST = 50  # requests that tell; the gate's days have 380, of which a canary g
 
 
 @step
+def flights_of(period: Period, *, features: FeatureStore = from_stack()) -> pd.DataFrame:
+    """The flights of a period that arrived, as the model sees them, and whether they were late."""
+    flights = join_weather(load(period), features=features)
+    return known_before(flights[flights["arr_delay"].notna()])
+
+
+@step
 def flights_asked(
     newest: pd.DataFrame, asked: Period | None, *, features: FeatureStore = from_stack()
 ) -> pd.DataFrame:
     """The flights that users ask about: the newest ones, or those of a period."""
-    if asked is None:
-        return newest
-    flights = join_weather(load(asked), features=features)
-    return known_before(flights[flights["arr_delay"].notna()])
+    return newest if asked is None else flights_of(asked, features=features)
 
 
 @step(effect=True)

@@ -59,7 +59,9 @@ def monitor(
 
     Args:
         current: what is held: rows that were served, or new data.
-        reference: what it is held against: rows that the model learned from, with its answers.
+        reference: what it is held against: rows like those that the model learned from. Answers of
+            the model and labels are of rows that it did not learn from, or null: of what it learned
+            from it is surer than of anything that comes.
         inputs: what the model is given; by default all columns of the reference that are named
             nowhere else here.
         predictions: columns with what it answered; each decides alone.

@@ -59,6 +59,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             asked = (*july, "--param", "asked=2013-02")
             made.run("worse", "flight_rollout", "flight_rollout", *asked)
             made.run("promoted", "flight_rollout", "--triggered")
+            made.run("usual", "flight_monitor", "flight_monitor", *july)
             yield made
         finally:
             stackyard("serve", "undeploy", ENDPOINT)
@@ -122,6 +123,13 @@ def test_a_model_learned_anew_is_promoted(story: Story) -> None:
     last = promoted["history"][-1]
     assert (last["alias"], last["before"], last["after"]) == ("champion", "1", "3")
     assert last["why"].startswith("trial of version 3: pass")
+
+
+def test_flights_of_july_are_usual_to_its_model(story: Story) -> None:
+    """Its reference are answers about days that it has not seen, which are fewer and less sure."""
+    usual = story.told["usual"]
+    assert usual["evidence"]["drift", "monitor"]["value"] == "not drifted"
+    assert usual["steps"]["tell_flights_drifted"] == "skipped"
 
 
 @pytest.mark.full

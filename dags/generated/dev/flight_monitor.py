@@ -18,11 +18,11 @@ other.
         period: whose flights the endpoint is asked about.
 
 Pipeline `flight_monitor` for stack `dev`, compiled from graph
-`9beb4fd363bf764087c2ac2dec8b77b10f1295fdba4a750f9c797cd2f303c3e2`.
+`209d0a4426f9570d654e7b81d7942b46ff7f5a5a4690af4e424bcf7fbacc6f49`.
 """
 
 # The pipeline as it was compiled. The first step of a run refuses to run another one.
-GRAPH = "9beb4fd363bf764087c2ac2dec8b77b10f1295fdba4a750f9c797cd2f303c3e2"
+GRAPH = "209d0a4426f9570d654e7b81d7942b46ff7f5a5a4690af4e424bcf7fbacc6f49"
 
 # What every task is told, as environment variables. A step finds the pipeline's code,
 # its stack's components and the store from there; Airflow needs none of them.
@@ -132,69 +132,32 @@ with DAG(
         env={**RUN_ENV, "STACKYARD_INPUTS": inputs("split")},
     )
 
-    all_of = BashOperator(
-        task_id="all_of",
-        doc_md="The flights of a period, as the model sees them, and whether they wer…",
-        bash_command=command("all_of"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("features")},
+    usual = BashOperator(
+        task_id="usual",
+        doc_md="The flights of a model's period, with what it says of those that it d…",
+        bash_command=command("usual"),
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("in_use", "features")},
     )
 
-    answered = BashOperator(
-        task_id="answered",
-        doc_md="The flights with what a model says of them.",
-        bash_command=command("answered"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("in_use", "all_of")},
-    )
-
-    load_newest = BashOperator(
-        task_id="load_newest",
-        doc_md="Read the flights that were scheduled to leave within ``period``, New…",
-        bash_command=command("load_newest"),
+    flights_of = BashOperator(
+        task_id="flights_of",
+        doc_md="The flights of a period that arrived, as the model sees them, and whe…",
+        bash_command=command("flights_of"),
         env=RUN_ENV,
-        retries=2,
-        retry_delay=timedelta(seconds=1),
-    )
-
-    join_newest = BashOperator(
-        task_id="join_newest",
-        doc_md="Add the weather at the airport as it was known when the hour of depar…",
-        bash_command=command("join_newest"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("load_newest")},
-    )
-
-    split_newest = BashOperator(
-        task_id="split_newest",
-        doc_md="Cut by day, so that a model is judged by days that it has not seen.",
-        bash_command=command("split_newest"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("join_newest")},
-    )
-
-    newest = BashOperator(
-        task_id="newest",
-        doc_md="Keep what is known before departure, and the answer.",
-        bash_command=command("newest"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("split_newest")},
-    )
-
-    all_newest = BashOperator(
-        task_id="all_newest",
-        doc_md="The flights of a period, as the model sees them, and whether they wer…",
-        bash_command=command("all_newest"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("newest")},
     )
 
     served = BashOperator(
         task_id="served",
-        doc_md="What the endpoint was asked about these flights and answered, from it…",
+        doc_md="What the endpoint was asked about these flights and ``version`` answe…",
         bash_command=command("served"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("all_newest")},
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("in_use", "flights_of")},
     )
 
     monitor = BashOperator(
         task_id="monitor",
         doc_md="Hold what is now against a reference; prints what drifted and what co…",
         bash_command=command("monitor"),
-        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("served", "answered")},
+        env={**RUN_ENV, "STACKYARD_INPUTS": inputs("served", "usual")},
     )
 
     say_why = BashOperator(
@@ -235,14 +198,9 @@ with DAG(
     load >> join_weather
     join_weather >> split
     split >> features
-    features >> all_of
-    [in_use, all_of] >> answered
-    load_newest >> join_newest
-    join_newest >> split_newest
-    split_newest >> newest
-    newest >> all_newest
-    all_newest >> served
-    [served, answered] >> monitor
+    [in_use, features] >> usual
+    [in_use, flights_of] >> served
+    [served, usual] >> monitor
     monitor >> say_why
     monitor >> due_flights_drifted
     [say_why, due_flights_drifted] >> tell_flights_drifted
@@ -253,13 +211,8 @@ with DAG(
         join_weather,
         split,
         features,
-        all_of,
-        answered,
-        load_newest,
-        join_newest,
-        split_newest,
-        newest,
-        all_newest,
+        usual,
+        flights_of,
         served,
         monitor,
         say_why,
