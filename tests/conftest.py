@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Whoever starts the tests in the background may have switched Ctrl-C off for all below."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

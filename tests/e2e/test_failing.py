@@ -35,7 +35,7 @@ def test_retries_back_off(place: Place) -> None:
     ends = [a["started"] + a["seconds"] for a in tries]
     pauses = [b["started"] - end for b, end in zip(tries[1:], ends, strict=False)]
     for pause, wanted in zip(pauses, (0.4, 0.8, 1.6), strict=True):
-        assert wanted - 0.01 <= pause < wanted + 4, pauses
+        assert wanted - 0.01 <= pause < wanted + 20, pauses
 
 
 def test_other_steps_go_on_while_one_waits_for_its_retry(place: Place) -> None:

@@ -190,7 +190,7 @@ def test_a_closed_pipe_is_quiet():
     os.close(writer)
     os.read(reader, 10)
     os.close(reader)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert err == ""
     assert process.returncode == 141
 

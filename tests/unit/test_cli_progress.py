@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import re
 import sys
-import time
 
 import pytest
 
 from stackyard.cli.progress import LineView, LiveView, open_progress, step_line
 from stackyard.components.orchestrator import StepEvent
+from tests.e2e.background import until
 
 
 def test_a_pipe_gets_a_line_per_ended_step(capsys):
@@ -82,13 +82,9 @@ def test_the_view_keeps_its_terminal_while_a_step_captures_standard_error(monkey
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
-    with open_progress(["train"]) as watch:
-        with Capture(through=False) as capture:
-            watch(StepEvent("train", "running"))
-            end = time.monotonic() + 10
-            while "running" not in terminal.getvalue() and time.monotonic() < end:
-                time.sleep(0.02)
-        assert "running" in terminal.getvalue()
+    with open_progress(["train"]) as watch, Capture(through=False) as capture:
+        watch(StepEvent("train", "running"))
+        until(lambda: "running" in terminal.getvalue())
     assert capture.text == ""
 
 
@@ -118,10 +114,7 @@ def test_stopping_is_told_while_a_step_captures_standard_error(monkeypatch, term
         watch(StepEvent("train", "running"))
         with Capture(through=False) as capture:
             watch.stopping()
-            end = time.monotonic() + 10
-            while "stopping; Ctrl-C again" not in terminal.getvalue() and time.monotonic() < end:
-                time.sleep(0.02)
-        assert "stopping; Ctrl-C again leaves at once" in terminal.getvalue()
+            until(lambda: "stopping; Ctrl-C again leaves at once" in terminal.getvalue())
         watch(StepEvent("train", "interrupted"))
     assert capture.text == ""
     text = terminal.getvalue()

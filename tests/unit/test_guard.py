@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 
-from tests.e2e.background import lives
+from tests.e2e.background import lives, until
 
 PROGRAM = """
 import signal, sys
@@ -47,11 +46,8 @@ def _group(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [p for p in psutil.process_iter() if same(p.pid)]
 
 
-def _gone(process: subprocess.Popen[bytes]) -> bool:
-    until = time.monotonic() + 30
-    while _group(process) and time.monotonic() < until:
-        time.sleep(0.05)
-    return not _group(process)
+def _until_gone(process: subprocess.Popen[bytes]) -> None:
+    until(lambda: not _group(process))
 
 
 def test_a_process_stuck_in_native_code_is_killed_after_the_grace() -> None:
@@ -60,14 +56,14 @@ def test_a_process_stuck_in_native_code_is_killed_after_the_grace() -> None:
     assert process.stdout.readline() == b"stuck\n"
     os.killpg(process.pid, signal.SIGTERM)
     assert process.wait(60) == -signal.SIGKILL
-    assert _gone(process)
+    _until_gone(process)
 
 
 def test_a_process_that_listens_ends_by_its_own_handler() -> None:
     process = _start("import time; time.sleep(60)", 50)
     os.killpg(process.pid, signal.SIGTERM)
-    assert process.wait(30) == 1  # its handler's exit code
-    assert _gone(process)
+    assert process.wait(60) == 1  # its handler's exit code
+    _until_gone(process)
 
 
 def test_the_guard_ends_with_what_it_guards_and_holds_no_output() -> None:
@@ -75,5 +71,5 @@ def test_the_guard_ends_with_what_it_guards_and_holds_no_output() -> None:
         process = _start(work, 30)
         assert process.stdout is not None
         assert process.stdout.read() == b""  # the end of the output comes at once
-        process.wait(30)
-        assert _gone(process)
+        process.wait(60)
+        _until_gone(process)

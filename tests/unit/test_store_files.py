@@ -18,6 +18,7 @@ import pytest
 from stackyard.errors import ArtifactNotFound, StoreError
 from stackyard.store.backend import open_backend
 from stackyard.store.files import LocalBackend
+from tests.e2e.background import until
 
 
 def local(root: Path, *, durable: bool = False) -> LocalBackend:
@@ -189,7 +190,6 @@ import sys
 from pathlib import Path
 from stackyard.store.backend import open_backend
 backend = open_backend(sys.argv[1], cache_dir=Path("unused"))
-print("ready", flush=True)
 for i in range(10**9):
     name = f"{int(sys.argv[2]):03d}-{i:06d}"
     data = name.encode() * (1 + i % 7 * 4000)
@@ -206,17 +206,14 @@ for i in range(10**9):
 def test_a_killed_writer_leaves_whole_objects_only(tmp_path: Path) -> None:
     backend = local(tmp_path / "store")
     for kill in range(15):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, backend.url, str(kill)], stdout=subprocess.PIPE
-        )
-        assert writer.stdout is not None
-        writer.stdout.readline()
-        time.sleep(random.uniform(0.005, 0.06))
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, backend.url, str(kill)])
+        second = f"objects/{kill:03d}-000001"
+        until(lambda second=second: backend.exists(second))  # type: ignore[misc]
+        time.sleep(random.uniform(0, 0.06))  # any moment of its work
         writer.kill()
         writer.wait()
-        writer.stdout.close()
     keys = backend.list("objects/")
-    assert len(keys) > 15
+    assert len(keys) >= 2 * 15
     for key in keys:
         name = key.rpartition("/")[2]
         assert backend.get(key) == name.encode() * (1 + int(name[4:]) % 7 * 4000)

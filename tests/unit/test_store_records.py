@@ -28,6 +28,7 @@ from stackyard.store.records import (
     new_run_id,
 )
 from stackyard.store.run_records import Records
+from tests.e2e.background import until
 from tests.racing import raced
 
 KEY = "c" * 64
@@ -315,10 +316,9 @@ def test_the_status_follows_the_process(local: Records) -> None:
     local.start(earlier)
     assert local.status(earlier.run_id) == "interrupted"  # the number was given to another one
     child.kill()
-    deadline = time.time() + 10
-    while local.status(record.run_id) == "running" and time.time() < deadline:
-        time.sleep(0.01)
-    assert local.status(record.run_id) == "interrupted"  # also before it was waited for
+    # Also before it was waited for.
+    until(lambda: local.status(record.run_id) != "running")
+    assert local.status(record.run_id) == "interrupted"
     child.communicate()
     assert local.status(record.run_id) == "interrupted"
 

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from stackyard.components.base import Command, Service
 from stackyard.errors import Unavailable, UsageError
 from stackyard.loopback import answers
 from stackyard.supervisor import MARK, Supervisor
-from tests.e2e.background import lives
+from tests.e2e.background import lives, until
 from tests.ports import free_port
 
 SERVER = """
@@ -47,7 +46,7 @@ def server(name: str = "web", delay: float = 0.0, port: int | None = None, **opt
     url = f"http://127.0.0.1:{port}"
     web = command("web", SERVER, port, delay, ready=f"{url}/health", port=port)
     idle = command("idle", "import time; time.sleep(300)")
-    return Service(name, [idle, web], url=url, ready_within=20, **options)
+    return Service(name, [idle, web], url=url, ready_within=60, **options)
 
 
 @pytest.fixture
@@ -75,13 +74,6 @@ def left_of(root: Path) -> list[int]:
 
 def pids(services: Supervisor, name: str = "web") -> dict[str, int]:
     return {c.name: c.pid for c in services.read(name).commands}
-
-
-def wait_for(condition, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_up_waits_until_ready_and_down_leaves_nothing(services, tmp_path):
@@ -129,7 +121,7 @@ def test_a_killed_command_is_noticed_and_all_started_again(services, victim):
     services.up(service)
     first = pids(services)
     os.kill(first[victim], signal.SIGKILL)
-    wait_for(lambda: services.health("web")[0] == "broken")
+    until(lambda: services.health("web")[0] == "broken")
     assert victim in services.health("web")[1]
     services.up(service)
     assert services.health("web") == ("ready", "")
@@ -141,7 +133,7 @@ def test_down_after_every_leader_was_killed_sweeps_their_children(services, tmp_
     services.up(server())
     for pid in pids(services).values():
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: services.health("web")[0] == "stopped")
+    until(lambda: services.health("web")[0] == "stopped")
     assert len(left_of(tmp_path)) == 1
     assert services.down("web") is True
     assert left_of(tmp_path) == []
@@ -173,7 +165,7 @@ url = f"http://127.0.0.1:{port}"
 argv = [sys.executable, "-c", code, str(port), delay]
 web = Command("web", argv, ready=f"{url}/health", port=port)
 idle = Command("idle", [sys.executable, "-c", "import time; time.sleep(300)"])
-Supervisor(Path(sys.argv[1])).up(Service("web", [idle, web], url=url, ready_within=20))
+Supervisor(Path(sys.argv[1])).up(Service("web", [idle, web], url=url, ready_within=60))
 """
 
 
@@ -185,7 +177,7 @@ def start_parent(root: Path, port: int, delay: float) -> subprocess.Popen:
 def test_the_starter_killed_while_it_waits_is_continued(services, tmp_path):
     port = free_port()
     parent = start_parent(tmp_path, port, 4.0)
-    wait_for(lambda: (state := services.read("web")) is not None and len(state.commands) == 2)
+    until(lambda: (state := services.read("web")) is not None and len(state.commands) == 2)
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
     assert services.health("web") == ("starting", "")
@@ -197,7 +189,7 @@ def test_the_starter_killed_while_it_waits_is_continued(services, tmp_path):
 
 def test_the_starter_killed_and_then_down(services, tmp_path):
     parent = start_parent(tmp_path, free_port(), 4.0)
-    wait_for(lambda: left_of(tmp_path))
+    until(lambda: left_of(tmp_path))
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
     assert services.down("web") is True
@@ -206,9 +198,9 @@ def test_the_starter_killed_and_then_down(services, tmp_path):
 
 def test_ctrl_c_while_waiting_stops_what_was_started(services, tmp_path):
     parent = start_parent(tmp_path, free_port(), 30.0)
-    wait_for(lambda: len(left_of(tmp_path)) == 3)
+    until(lambda: len(left_of(tmp_path)) == 3)
     parent.send_signal(signal.SIGINT)
-    parent.communicate(timeout=20)
+    parent.communicate(timeout=60)
     assert left_of(tmp_path) == []
     assert services.read("web") is None
 
@@ -251,7 +243,7 @@ def test_a_command_that_ends_shows_its_last_lines(services, tmp_path):
 
 def test_a_command_without_ready_url_must_live(services):
     with pytest.raises(Unavailable, match="has ended"):
-        services.up(Service("x", [command("short", "import time; time.sleep(0.3)")]))
+        services.up(Service("x", [Command("short", ["sleep", "0.3"])]))
 
 
 def test_not_ready_in_time_stops_everything(services, tmp_path):
@@ -277,7 +269,7 @@ def test_a_stubborn_process_is_killed(services, tmp_path, monkeypatch):
         time.sleep(300)
     """
     services.up(Service("deaf", [command("deaf", textwrap.dedent(code))]))
-    wait_for(lambda: services.log("deaf", "deaf").read_text() == "deaf\n")
+    until(lambda: services.log("deaf", "deaf").read_text() == "deaf\n")
     assert services.down("deaf") is True
     assert left_of(tmp_path) == []
 

@@ -113,7 +113,7 @@ def test_a_step_over_its_timeout_is_stopped(airflow: RealAirflow) -> None:
     stopped = done.calls["c@1"]
     assert stopped["signal"] == 15
     assert stopped["end"] - stopped["start"] < 15
-    until(lambda: not lives(stopped["pid"]), 20)
+    until(lambda: not lives(stopped["pid"]))
     assert done.statuses("b")[-1] == done.statuses("d")[-1] == "skipped"  # exit code 99
     assert done.outcome.status == "succeeded"
     assert "finish@1" in done.calls
@@ -206,7 +206,7 @@ def test_a_file_that_airflow_cannot_parse_is_shown(
 ) -> None:
     broken = {"broken.py": "from airflow.sdk import DAG\nraise ValueError('not today')\n"}
     monkeypatch.setattr(AirflowOrchestrator, "compile", lambda *a: broken)
-    monkeypatch.setattr(airflow.orchestrator, "config", AirflowConfig(timeout=8.0))
+    monkeypatch.setattr(airflow.orchestrator, "config", AirflowConfig(timeout=20.0))
     with pytest.raises((UsageError, Unavailable), match="not today"):
         airflow.run(diamond("broken"), {"plan": {}})
 

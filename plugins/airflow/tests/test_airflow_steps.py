@@ -309,7 +309,7 @@ def test_a_timeout_stops_also_what_python_cannot_interrupt(project: Project) -> 
     stopped = start(project, "endless", "dev", {"note": str(note)})
     assert stopped.status == "failed"
     pid = int(note.read_text())  # it did get as far as to be stuck
-    until(lambda: not lives(pid), 20)
+    until(lambda: not lives(pid))
 
 
 def test_tasks_that_do_not_find_their_project_say_so(project: Project) -> None:

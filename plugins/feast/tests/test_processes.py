@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
+from stackyard.testing.manners import until
 from stackyard.testing.weather import START, WEATHER, plain, questions, weather
 from stackyard_feast.config import FeastConfig
 from stackyard_feast.feature_store import FeastFeatureStore
@@ -93,7 +94,8 @@ def test_a_writer_waits_for_one_that_is_at_work(
         assert other.stdout is not None and other.stdout.readline() == "ready\n"
         writer = threading.Thread(target=store.apply, args=([WEATHER],))
         writer.start()
-        writer.join(1)
+        until(lambda: caplog.records or not writer.is_alive())
+        writer.join(0.5)  # it waits longer than a deadline
         waited = writer.is_alive()
         other.kill()
         writer.join(60)

@@ -215,7 +215,7 @@ def test_what_is_refused_leaves_the_log_alone(
 def test_a_process_that_was_killed(server: LocalKServe, package: ModelPackage, root: Path) -> None:
     (process,) = processes(root)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(60)
     seen = server.status("delays")
     assert (seen.status, seen.champion) == ("stopped", "1")
     assert "deploy version 1 again" in seen.reason

@@ -239,7 +239,7 @@ def test_steps_that_follow_do_not_wait_again(
         tracker = in_step(context, f"http://127.0.0.1:{silent_port}")
         tracker.log_metrics({"loss": 1.0})
         tracker.close()
-    assert time.monotonic() - start < 2 * live.PATIENCE  # and not once for each of the five
+    assert time.monotonic() - start < 4 * live.PATIENCE  # and not once for each of the five
     assert len(caplog.records) == 1
 
 
