@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
-def free_port() -> int:
-    """A port on which a server can be started.
-
-    It is below those that the system gives to outgoing connections, so that nothing of what runs
-    beside the tests takes it before the server does.
-    """
-    while True:
-        port = random.SystemRandom().randrange(10_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+from stackyard.loopback import free_port as free_port
 
 
 @contextmanager

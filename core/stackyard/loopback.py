@@ -56,6 +56,25 @@ def check_free(port: int | None, who: str, owner: str = "") -> None:
             ) from exc
 
 
+def free_port() -> int:
+    """A port on which nobody listens, for a server that is started in a moment.
+
+    It is below those that the system gives to outgoing connections, so that none of these takes it
+    before the server does.
+    """
+    import random
+    import socket
+
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+
+
 def answers(url: str) -> bool:
     """Whether ``url`` answers below 400 within three seconds."""
     import http.client

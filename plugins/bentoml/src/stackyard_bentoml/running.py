@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
 
@@ -39,14 +38,6 @@ def described(name: str, folder: Path, state: State, home: Path, ready_within: f
     ]  # fmt: skip
     command = Command("bentoml", argv, env, f"{state.url}/v2/health/live", state.port)
     return Service(name, [command], state.url, ready_within=ready_within)
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def is_free(port: int) -> bool:

@@ -20,12 +20,13 @@ from stackyard.components.server import (
     check_same_model,
 )
 from stackyard.errors import NotFound, StackyardError, Unavailable
+from stackyard.loopback import free_port
 from stackyard.models import SKLEARN, verified_folder
 from stackyard.supervisor import Health, Supervisor
 from stackyard_bentoml import state as states
 from stackyard_bentoml.config import BentomlConfig
 from stackyard_bentoml.packing import pack
-from stackyard_bentoml.running import described, free_port, is_free
+from stackyard_bentoml.running import described, is_free
 from stackyard_bentoml.state import Settings, State
 from stackyard_bentoml.wire import ask
 
