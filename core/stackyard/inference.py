@@ -95,7 +95,8 @@ def answer(
     """Let a model answer a request.
 
     The outputs are what ``predict`` gives and, of a model that has ``predict_proba``, the tensor
-    ``probability``: of the second class where there are two, else of shape (n, classes).
+    ``probability``: of the second class where there are two, else of shape (n, classes). For
+    several targets at once there is none.
 
     Args:
         model: An estimator.
@@ -116,7 +117,8 @@ def answer(
         outputs = _outputs(model.predict(rows), signature)
         if hasattr(model, "predict_proba"):
             chance = model.predict_proba(rows)
-            outputs[PROBABILITY] = chance[:, 1] if chance.shape[1] == 2 else chance
+            if hasattr(chance, "shape"):  # else it is a list, of one array for each target
+                outputs[PROBABILITY] = chance[:, 1] if chance.shape[1] == 2 else chance
     except (ValueError, TypeError) as exc:  # what estimators raise for values they do not know
         raise InvalidInput(f"the model refuses the rows: {exc}") from exc
     return {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.multioutput import MultiOutputRegressor
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 
 from stackyard.components.registry import Field, Signature
 from stackyard.errors import InvalidInput
@@ -191,6 +191,12 @@ def test_answers_of_models_of_any_kind() -> None:
     several = MultiOutputRegressor(LinearRegression()).fit(rows.to_numpy(), rows)
     found = decode_response(asked(several, rows.to_numpy()))
     assert np.allclose(found["predict"].tolist(), rows)
+    classes = MultiOutputClassifier(LogisticRegression()).fit(
+        rows, [[0, 1], [1, 0], [1, 1], [0, 1]]
+    )
+    found = decode_response(asked(classes, rows))
+    assert list(found) == ["predict"]  # it has one array of probabilities for each target
+    assert np.array_equal(found["predict"].tolist(), classes.predict(rows))
     assert asked(two, rows, outputs=[{"name": "probability"}])["outputs"][0]["shape"] == [4]
     for wrong in ([{"name": "x"}], [7], "predict", [{}]):
         with pytest.raises(InvalidInput, match="Outputs: predict, probability"):
