@@ -124,7 +124,9 @@ def kill_series(place: Place, tmp_path: Path, kills: int, seed: int) -> None:
         assert document["status"] == "succeeded"
         assert not finished & set(ran), f"kill {number}: ran again: {finished & set(ran)}"
         assert len(ran) == len(set(ran))
+        begun = time.monotonic()
         clean = place.json("run", "crashing", "--param", f"count={count}", "--no-cache", env=env)
+        whole = time.monotonic() - begun  # on a machine that gets busy, or was when it began
         assert digests(document) == digests(clean)
         place.run("runs", "verify", document["run_id"])
     assert digests(place.json("run", "crashing", "--no-cache", env=env)) == undisturbed

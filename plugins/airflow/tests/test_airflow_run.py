@@ -206,7 +206,7 @@ def test_a_file_that_airflow_cannot_parse_is_shown(
 ) -> None:
     broken = {"broken.py": "from airflow.sdk import DAG\nraise ValueError('not today')\n"}
     monkeypatch.setattr(AirflowOrchestrator, "compile", lambda *a: broken)
-    monkeypatch.setattr(airflow.orchestrator, "config", AirflowConfig(timeout=20.0))
+    monkeypatch.setattr(airflow.orchestrator, "config", AirflowConfig(timeout=15.0))
     with pytest.raises((UsageError, Unavailable), match="not today"):
         airflow.run(diamond("broken"), {"plan": {}})
 
