@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
-from stackyard.components.registry import ModelPackage
+from stackyard.components.registry import Field, ModelPackage, Signature
 from stackyard.errors import DigestMismatch, InvalidInput, NotFound
 from stackyard.graph import canonical_json
 from stackyard.model_signature import infer_signature
@@ -115,6 +115,19 @@ def verified_folder(package: ModelPackage, *, fetch: Callable[[str], Path] | Non
             "nothing was read"
         )
     return folder
+
+
+def read_signature(folder: Path) -> Signature | None:
+    """The signature in the folder of a ``sklearn-skops`` package, None where it has none."""
+    try:
+        facts = json.loads((folder / SIGNATURE).read_bytes())
+    except FileNotFoundError:
+        return None
+    inputs, outputs = (
+        tuple(Field(f["name"], f["datatype"], tuple(f["shape"])) for f in facts[part])
+        for part in ("inputs", "outputs")
+    )
+    return Signature(inputs, outputs)
 
 
 def folder_digest(folder: Path) -> str:

@@ -282,7 +282,7 @@ def signature_of(package: ModelPackage) -> Signature:
     if package.signature is None:
         raise InvalidInput(
             f"model package {package.uri}: it has no signature, so requests could not be checked. "
-            "Make it with package_model(model, example=rows)"
+            "Make it with package_model(model, example=rows), or log it with a signature"
         )
     return package.signature
 

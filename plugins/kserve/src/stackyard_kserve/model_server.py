@@ -73,18 +73,13 @@ def read(folder: Path, name: str, version: str, digest: str) -> Served:
         DigestMismatch: the folder is not what the digest says.
         InvalidInput: it has no signature.
     """
-    from stackyard.models import SIGNATURE, SKLEARN, load_model
+    from stackyard.models import SIGNATURE, SKLEARN, load_model, read_signature
 
     model = load_model(ModelPackage(SKLEARN, str(folder), digest))
-    try:
-        facts = json.loads((folder / SIGNATURE).read_bytes())
-    except FileNotFoundError as exc:
-        raise InvalidInput(f"model package {folder}: it has no {SIGNATURE}") from exc
-    inputs, outputs = (
-        tuple(Field(f["name"], f["datatype"], tuple(f["shape"])) for f in facts[part])
-        for part in ("inputs", "outputs")
-    )
-    return Served(model, Signature(inputs, outputs), name, version)
+    signature = read_signature(folder)
+    if signature is None:
+        raise InvalidInput(f"model package {folder}: it has no {SIGNATURE}")
+    return Served(model, signature, name, version)
 
 
 def serve(served: Served, host: str, port: int, largest: int) -> None:

@@ -17,12 +17,14 @@ from typing import Any
 
 from stackyard.components.registry import Field, ModelPackage, Signature
 from stackyard.errors import InvalidInput
+from stackyard.model_signature import datatype
 from stackyard.models import (
     MODEL,
     PACKAGE,
     REQUIREMENTS,
     SIGNATURE,
     SKLEARN,
+    read_signature,
     trusted_types,
 )
 
@@ -110,6 +112,23 @@ def restore(folder: Path, package_format: str, target: Path) -> None:
         )
 
 
+def signature_in(folder: Path, package_format: str) -> Signature | None:
+    """The signature that a restored package has among its files, None where it has none.
+
+    Raises:
+        InvalidInput: that of an MLmodel has no counterpart; says which part.
+    """
+    if package_format == SKLEARN:
+        return read_signature(folder)
+    from mlflow.models import Model
+
+    found = Model.load(str(folder)).signature
+    if found is None or found.inputs is None:
+        return None
+    outputs = () if found.outputs is None else _from_schema(found.outputs, "predict")
+    return Signature(_from_schema(found.inputs, "input"), outputs)
+
+
 def to_text(package: ModelPackage, limit: int) -> str:
     """The package without its address, as the text of a tag; without signature if that is long."""
     signature = package.signature
@@ -167,6 +186,24 @@ def _schema(fields: tuple[Field, ...], *, array: bool = False) -> Any:
             for f, name in zip(fields, names, strict=True)
         ]
     )
+
+
+def _from_schema(schema: Any, unnamed: str) -> tuple[Field, ...]:
+    """The fields of an MLflow schema; those without a name as the store would call them."""
+    from mlflow.types import DataType, TensorSpec
+
+    fields = []
+    for place, spec in enumerate(schema.inputs):
+        name = spec.name or (unnamed if len(schema.inputs) == 1 else f"{unnamed}_{place}")
+        if isinstance(spec, TensorSpec):
+            fields.append(Field(name, datatype(spec.type), spec.shape))
+        elif isinstance(spec.type, DataType):
+            fields.append(Field(name, datatype(spec.type.to_numpy())))
+        else:
+            raise InvalidInput(
+                f"the Open Inference Protocol has no type for {name!r}, which is {spec.type}"
+            )
+    return tuple(fields)
 
 
 def _write_environment(package: ModelPackage, folder: Path) -> None:

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from stackyard.components.registry import (
     check_alias,
     check_model_name,
 )
-from stackyard.errors import AlreadyExists, DigestMismatch, NotFound
+from stackyard.errors import AlreadyExists, DigestMismatch, InvalidInput, NotFound
 from stackyard.models import folder_digest, verified_folder
 from stackyard_mlflow import mlmodel, runs
 from stackyard_mlflow.config import MlflowRegistryConfig
@@ -92,12 +93,15 @@ class MlflowRegistry(Registry):
         return self._version(self._get(name, version), aliases)
 
     def fetch(self, version: ModelVersion) -> ModelPackage:
-        """Download the version's package into the cache folder; check its digest."""
+        """Download the version's package into the cache folder; check its digest.
+
+        The signature of a model that was logged by MLflow itself is read from its MLmodel.
+        """
         package = version.package
         target = self.context.cache_dir.resolve() / "models" / (package.digest or "unknown")
         if package.digest and target.is_dir():
             if folder_digest(target) == package.digest:
-                return _at(package, target)
+                return self._at(version, target, package.digest)
             shutil.rmtree(target)
         what = f"model {version.name!r} version {version.version}"
         with tempfile.TemporaryDirectory(prefix="stackyard-mlflow-") as scratch:
@@ -116,7 +120,7 @@ class MlflowRegistry(Registry):
             aside.rename(target)
         except OSError:  # another process was faster
             shutil.rmtree(aside)
-        return _at(package, target, found)
+        return self._at(version, target, found)
 
     def list(self, name: str | None = None) -> Sequence[ModelVersion]:
         """Versions, newest first, of one model or of all."""
@@ -243,6 +247,18 @@ class MlflowRegistry(Registry):
             raise NotFound(f"{what}: its files are gone from {uri}")
         return found
 
+    def _at(self, version: ModelVersion, folder: Path, digest: str) -> ModelPackage:
+        """The package in its local folder, with the signature that it has only there."""
+        package, what = version.package, f"model {version.name!r} version {version.version}"
+        signature = package.signature
+        if signature is None:
+            try:
+                with self._connection.call(what):
+                    signature = mlmodel.signature_in(folder, package.format)
+            except InvalidInput as exc:
+                self.context.logger.warning("%s: its signature is of no use: %s", what, exc)
+        return replace(package, uri=str(folder), digest=digest, signature=signature)
+
     # Writing
 
     def _make_name(self, name: str) -> None:
@@ -251,13 +267,3 @@ class MlflowRegistry(Registry):
                 client.create_registered_model(name)
         except AlreadyExists:
             return
-
-
-def _at(package: ModelPackage, folder: Path, digest: str | None = None) -> ModelPackage:
-    return ModelPackage(
-        package.format,
-        str(folder),
-        digest or package.digest,
-        package.signature,
-        package.requirements,
-    )
