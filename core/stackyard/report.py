@@ -46,6 +46,13 @@ class RunReport:
     tracking: dict[str, str]  # tracker instance to the run's page there
 
     @property
+    def error_of_run(self) -> str:
+        """What ended the run where no step did; empty where there is none."""
+        if self.end is None or any(step.status == "failed" for step in self.steps):
+            return ""
+        return self.end.error or ""
+
+    @property
     def evidence(self) -> tuple[Evidence, ...]:
         """The data, features and validation that the run rests on."""
         return evidence(step.last for step in self.steps if step.last is not None)

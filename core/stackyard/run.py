@@ -138,6 +138,9 @@ def start(
     pipeline = project.load(reference) if isinstance(reference, str) else reference
     graph, settings = stack.profile.apply(pipeline.graph())
     require(stack, graph)
+    files = compiled(stack, graph, settings)
+    if not files:  # the steps run here, with what is installed here
+        _configured(stack, graph)
     if only is not None:
         graph.step(only)  # refused here, before the store is asked
     store = stack.store()
@@ -152,7 +155,7 @@ def start(
         resume=previous,
         only=only,
         cache=cache and reads,
-        files=compiled(stack, graph, settings),
+        files=files,
         reason=reason,
         actor=actor(),
     )
@@ -219,6 +222,18 @@ def require(stack: Stack, graph: Graph) -> None:
     missing = stack.missing(graph)
     if missing:
         raise UsageError("\n".join(missing))
+
+
+def _configured(stack: Stack, graph: Graph) -> None:
+    """Refuse, before the first step, what the last one would be refused.
+
+    Raises:
+        ConfigError, PluginError: a component is of no flavor that is installed, or its keys are not
+            those of it.
+    """
+    for kind, instance in graph.needs():
+        if kind != "resource" and stack.has(kind, instance):
+            stack.config(kind, instance, literal=True)
 
 
 def _continued(

@@ -299,3 +299,42 @@ def test_a_name_that_no_pipeline_may_have_is_refused_with_the_reason(
     )
     said = refused(place, "run", name, says=f"dags/odd.py:6: pipeline name {name!r}: use up to 100")
     assert refused(place, "run", "dags/odd.py", says="ASCII letters") == said
+
+
+LAST = """
+    from stackyard import Tracker, from_stack, pipeline, step
+
+    @step
+    def first() -> int:
+        return 1
+
+    @step
+    def last(value: int, *, tracker: Tracker = from_stack()) -> int:
+        return value
+
+    @pipeline
+    def good() -> None:
+        last(first())
+"""
+
+
+@pytest.mark.parametrize(
+    ("tracker", "says"),
+    [("mlfow", "local.yaml:3:21 tracker.flavor"), ("mlflow, experimnt: x", "local.yaml:3:29")],
+)
+def test_what_the_last_step_would_be_refused_is_told_before_the_first(
+    place: Place, tracker: str, says: str
+) -> None:
+    place.write("dags/good.py", LAST)
+    place.write("stacks/local.yaml", f"{LOCAL}  tracker: {{flavor: {tracker}}}\n")
+    refused(place, "run", "good", says=says)
+    assert place.json("runs", "list")["runs"] == []
+
+
+def test_why_a_run_ended_is_shown_where_no_step_failed(good: Place) -> None:
+    good.run("run", "good")
+    good.write("dags/good.py", LAST.replace(": Tracker", ": Tracker | None"))
+    done = good.run("run", "good", "--only", "last", check=False)
+    assert done.returncode == 1
+    shown = good.run("runs", "show", "latest").stdout
+    assert "error: --only last: the last run has no result of 'first'" in shown

@@ -170,7 +170,7 @@ def test_an_answer_may_lack_what_the_protocol_does_not_demand(
     monkeypatch.setattr(MemoryServer, "predict", lambda *_, **__: {"outputs": outputs})
     rows(1).to_csv("rows.csv", index=False)
     code, _, err = run(capsys, "predict", "flight-delays", "rows.csv")
-    assert (code, err) == (0, "1 rows; version not told, request without an id\n")
+    assert (code, err) == (0, "1 row; version not told, request without an id\n")
 
 
 def test_the_answer_is_there_as_json(
@@ -188,6 +188,8 @@ def test_the_answer_is_there_as_json(
     ("words", "said", "ends"),
     [
         (["predict", "flight-delays", "missing.csv"], "missing.csv: there is no such file", 2),
+        (["predict", "flight-delays", "."], ".: is a folder", 2),
+        (["predict", "flight-delays", "none.csv"], "none.csv: there are no rows in it", 2),
         (["predict", "flight-delays", "rows.txt"], "rows.txt: is no .csv, .parquet or .json", 2),
         (["predict", "flight-delays", "bad.json"], "bad.json: is no JSON", 2),
         (["predict", "flight-delays", "bytes.json"], "bytes.json: is no JSON", 2),
@@ -214,6 +216,7 @@ def test_what_is_refused(
     before = server.list()
     Path("rows.txt").write_text("")
     Path("bad.json").write_text("{")
+    Path("none.csv").write_text("hour,distance,carrier\n")
     Path("bytes.json").write_bytes(b'{"id": "\xff"}')
     Path("deep.json").write_text("[" * 200_000)
     Path("bad.csv").write_text("hour,distance\n1,2\n")

@@ -49,7 +49,10 @@ def find(
         UsageError: it names neither or both, or the run had no data.
     """
     if (args.dataset is None) == (args.run_id is None):
-        raise UsageError(f"stackyard data {args.action}: name a version, {VERSION}, or --run RUN")
+        which = "name either" if args.run_id is None else "not both of"
+        raise UsageError(
+            f"stackyard data {args.action}: {which} a version, {VERSION}, or --run RUN"
+        )
     if args.run_id is None:
         name, _, given = args.dataset.partition("@")
         component = args.component or KIND

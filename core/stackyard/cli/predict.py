@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackyard.cli import output
+from stackyard.display import plural
 from stackyard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def predict(server: Server, args: argparse.Namespace) -> int:
     output.table(rows, [str(name) for name in frame])
     more = f", the first {SHOWN} are shown" if len(frame) > SHOWN else ""
     output.say(
-        f"{len(frame)} rows{more}; version {answer.get('model_version', 'not told')}, "
+        f"{plural(len(frame), 'row')}{more}; version {answer.get('model_version', 'not told')}, "
         f"request {answer.get('id', 'without an id')}"
     )
     return 0
@@ -47,7 +48,7 @@ def _request(path: str) -> Any:
         return _json(sys.stdin.buffer.read(), "standard input")
     file = Path(path)
     if not file.is_file():
-        raise UsageError(f"{path}: there is no such file")
+        raise UsageError(f"{path}: {'is a folder' if file.is_dir() else 'there is no such file'}")
     if file.suffix not in (".csv", ".parquet", ".json"):
         raise UsageError(f"{path}: is no .csv, .parquet or .json")
     try:
@@ -59,6 +60,8 @@ def _request(path: str) -> Any:
         frame = read(file)
     except (ValueError, OSError) as exc:
         raise UsageError(f"{path}: cannot be read: {exc}") from exc
+    if not len(frame):
+        raise UsageError(f"{path}: there are no rows in it")
     return encode_request(frame)
 
 

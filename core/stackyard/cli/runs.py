@@ -187,6 +187,8 @@ def _tell(report: RunReport, verbose: bool) -> None:
     if run.params:
         given = "  ".join(f"{name}={value}" for name, value in run.params.items())
         output.show(f"parameters: {output.plain(short_periods(given)[0])}")
+    if report.error_of_run:
+        output.show(f"error: {output.plain(report.error_of_run)}")
     for instance, url in report.tracking.items():
         output.show(f"{instance}: {output.plain(url)}")
     output.show()
