@@ -71,12 +71,12 @@ def monitor(
         deciding: inputs of which each decides alone.
         share: of the inputs that have to have drifted.
         minimum: how many values a column needs on either side.
-        margin: how much more of a column's rows may be missing, new or out of range, and by which
-            share of itself performance may be worse, beyond what is by chance.
+        margin: how much more of a column's rows may be missing, and of its values new or out of
+            range, and by which share of itself performance may be worse, beyond what is by chance.
         number: the method for columns of numbers; by default the monitor's choice.
         category: the same for categories.
         methods: method by column.
-        thresholds: threshold by column or by method.
+        thresholds: threshold by method, or by column, of which ``methods`` says the method.
         native: also keep the tool's own page, which may be some megabytes.
         monitor: given by the stack.
 

@@ -30,6 +30,7 @@ def test_it_tells_what_drifted(capsys: pytest.CaptureFixture[str]) -> None:
         predictions=["predict"],
         label="late",
         share=0.3,
+        methods={"distance": "psi"},
         thresholds={"distance": 9.0},
         monitor=made,
     )

@@ -45,13 +45,14 @@ class Watch:
         deciding: Inputs of which each decides alone.
         share: Of the inputs that have to have drifted.
         minimum: How many values a column needs on either side.
-        margin: How much more of a column's rows may be missing, new or out of range, and by which
-            share of itself performance may be worse, beyond what is by chance.
+        margin: How much more of a column's rows may be missing, and of its values new or out of
+            range, and by which share of itself performance may be worse, beyond what is by chance.
         number: The method for columns of numbers; by default the monitor's choice.
         category: The same for the others.
         methods: Method by column. A column that is named here, decides or is a prediction is
             compared even if its values look like identifiers.
-        thresholds: Threshold by column or by method; a column's own counts first.
+        thresholds: Threshold by column, of which ``methods`` says the method, or by method; a
+            column's own counts first.
     """
 
     inputs: tuple[str, ...] = ()
@@ -187,10 +188,10 @@ class Monitor(Component):
     def quality(
         self, current: pd.DataFrame, reference: pd.DataFrame, columns: Sequence[Column]
     ) -> Sequence[Figure]:
-        """Figures of each column that are shares of its rows (capability ``quality``).
+        """Figures of each column that are shares (capability ``quality``).
 
-        ``share missing`` of every column, ``share out of range`` of numbers and ``share new`` of
-        categories, both beside the values of the reference.
+        ``share missing`` of every column's rows, and of the values that are there ``share out of
+        range`` of numbers and ``share new`` of categories, both beside those of the reference.
         """
         self.require("quality")
         raise NotImplementedError

@@ -17,10 +17,10 @@ BINS = 10
 LEVELS = 20  # categories that have a bin of their own
 RARE = 10  # values of a category that are fewer on both sides together have no bin of their own
 LABEL = 40  # characters
-# Of an identifier nearly every row has its own value. Where a value has so few rows, two samples
-# of the same rows seem to differ: the expected Jensen-Shannon distance alone is above 0.1.
-FEW_VALUES, ROWS_PER_VALUE = 50, 20
+FEW_VALUES = 50  # are no identifiers
+HUGE = 1e300  # numbers beyond stand for infinity; their differences are not to be computed
 
+WORDS = {"number": "numbers", "category": "categories", "time": "times"}
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 _TIMES = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period"}
 
@@ -33,7 +33,7 @@ class Values:
         kind: None where there is no value to tell it from.
         data: float64 with NaN, or text with None.
         count: of values that are not missing.
-        distinct: how many different ones there are; of numbers only where they number the rows.
+        distinct: how many different ones there are; of numbers only where all are whole.
         refused: why they cannot be compared at all.
     """
 
@@ -44,26 +44,30 @@ class Values:
     refused: str = ""
 
     def like_identifiers(self) -> bool:
-        """Whether nearly every row has a value of its own."""
-        return self.distinct > FEW_VALUES and self.count < ROWS_PER_VALUE * self.distinct
+        """Whether values have hardly more than a row each: of whole numbers, which may also measure
+        something, nearly all values, and of texts half.
+        """
+        least = 0.99 if self.kind == "number" else 0.5
+        return self.distinct > FEW_VALUES and self.distinct >= least * self.count
 
 
 def values(series: pd.Series[Any]) -> Values:
-    """Read a column; infinite numbers count as missing."""
+    """Read a column; numbers that are infinite, or beyond 1e300, count as missing."""
     import numpy as np
     import pandas as pd
 
     kind = _kind(series)
     if kind == "number":
         data = pd.to_numeric(series).to_numpy(dtype=float, na_value=np.nan)
-        data = np.where(np.isfinite(data), data, np.nan)
+        data = np.where(np.abs(data) < HUGE, data, np.nan)
         real = data[~np.isnan(data)]
         if not len(real):
             return Values(None, data, 0)
-        return Values(kind, data, len(real), len(real) if _numbering(real) else 0)
+        whole = bool((real == np.floor(real)).all())
+        return Values(kind, data, len(real), len(np.unique(real)) if whole else 0)
     try:
         codes, levels = pd.factorize(series, use_na_sentinel=True)
-    except TypeError:
+    except (TypeError, NotImplementedError):  # the latter of Arrow's lists and structs
         example = type(series.dropna().iloc[0]).__name__
         return Values(None, None, 0, refused=f"values of type {example} cannot be compared")
     text = np.array([*map(str, levels), None], dtype=object)
@@ -76,17 +80,6 @@ def histogram(kind: Kind, current: Any, reference: Any) -> Histogram:
     labels, counts = (_of_numbers if kind == "number" else _of_levels)(current, reference)
     shares = [tuple(round(float(n), 5) for n in c / max(c.sum(), 1)) for c in counts]
     return Histogram(tuple(labels), shares[0], shares[1])
-
-
-def _numbering(real: Any) -> bool:
-    """Whether they are whole numbers that rise from row to row, or leave hardly one out."""
-    import numpy as np
-
-    if (real != np.floor(real)).any():
-        return False
-    if (np.diff(real) > 0).all():
-        return True
-    return bool(np.ptp(real) < 2 * len(real) and len(np.unique(real)) == len(real))
 
 
 def _kind(series: pd.Series[Any]) -> Kind:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stackyard.components.monitor import Kind, Monitor, Task, Watch
-from stackyard.components.monitor_columns import values
+from stackyard.components.monitor import Figure, Kind, Monitor, Task, Watch
+from stackyard.components.monitor_columns import WORDS, Values, values
 from stackyard.components.monitor_report import Score
+from stackyard.errors import StackyardError
 from stackyard.gating.intervals import bootstrap
 from stackyard.gating.metrics import METRICS
 
@@ -27,7 +28,7 @@ class _Pairs:
 
     labels: Any
     answers: Any
-    kinds: tuple[Kind | None, Kind | None]
+    kinds: tuple[Kind, Kind]
 
 
 def performance(
@@ -42,12 +43,26 @@ def performance(
         task, mine, base = found
         one = max(_levels(mine.labels, base.labels)) if task == "probability" else None
         frames = [_frame(side, task, one, watch.label, name) for side in (mine, base)]
-        for figure in monitor.performance(frames[0], frames[1], watch.label, name, task):
+        figures = computed(monitor.performance, *frames, watch.label, name, task)
+        if isinstance(figures, str):
+            yield Score(name, "performance", not_computed=figures)
+            continue
+        for figure in figures:
             # It may be worse than on the reference by a share of what it is there, and by chance.
             doubts = [_doubt(figure.method, task, one, side) for side in (mine, base)]
             reach = watch.margin * abs(figure.reference) + math.hypot(*doubts)
             sign = 1 if figure.worse == "above" else -1
             yield figure.held("performance", figure.reference + sign * reach)
+
+
+def computed(figures: Callable[..., Sequence[Figure]], *of: Any) -> Sequence[Figure] | str:
+    """What a monitor computes, or why it could not: a tool raises anything on data that is odd."""
+    try:
+        return figures(*of)
+    except StackyardError:
+        raise
+    except Exception as exc:
+        return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
 
 
 def _held_against(
@@ -60,12 +75,15 @@ def _held_against(
     base = _pairs(reference, "the reference", watch, prediction)
     if isinstance(base, str):
         return base
+    for name, now, then in zip((watch.label, prediction), mine.kinds, base.kinds, strict=True):
+        if now != then:
+            return f"{name!r}: {WORDS[then]} in the reference, {WORDS[now]} in current"
     task = _task(mine, base)
+    for side, where in ((mine, "current"), (base, "the reference")):
+        if task != "class" and (side.labels == side.labels[0]).all():
+            return f"labels of one value only in {where}"
     if task is None:
         return f"it is neither a number, a class nor a probability of {watch.label!r}"
-    for side, name in ((mine, "current"), (base, "the reference")):
-        if task == "probability" and (side.labels == side.labels[0]).all():
-            return f"labels of one class only in {name}"
     return task, mine, base
 
 
@@ -76,7 +94,7 @@ def _pairs(frame: pd.DataFrame, side: str, watch: Watch, prediction: str) -> _Pa
     for name in (watch.label, prediction):
         if name not in names:
             return f"{side} has no column {name!r}"
-    label, answer = (values(frame.iloc[:, names.index(n)]) for n in (watch.label, prediction))
+    label, answer = (_read(frame.iloc[:, names.index(n)]) for n in (watch.label, prediction))
     if label.refused or answer.refused:
         return f"{side}: {label.refused or answer.refused}"
     both = pd.notna(label.data) & pd.notna(answer.data)
@@ -84,12 +102,22 @@ def _pairs(frame: pd.DataFrame, side: str, watch: Watch, prediction: str) -> _Pa
     if count < watch.minimum:
         have = f"{count:,} label{'' if count == 1 else 's'}" if count else "no labels"
         return f"{have} in {side}; needs {watch.minimum:,}"
+    assert label.kind and answer.kind  # for there are values
     return _Pairs(label.data[both], answer.data[both], (label.kind, answer.kind))
+
+
+def _read(series: pd.Series[Any]) -> Values:
+    """The values; false and true are 0 and 1, as they are to gates."""
+    import pandas as pd
+
+    if pd.api.types.infer_dtype(series, skipna=True) == "boolean":
+        series = series.astype("boolean").astype("Int8")
+    return values(series)
 
 
 def _task(mine: _Pairs, base: _Pairs) -> Task | None:
     """What the predictions are, told from both sides."""
-    if mine.kinds != base.kinds or "time" in mine.kinds:
+    if "time" in mine.kinds:
         return None
     labels = _levels(mine.labels, base.labels)
     answers = _levels(mine.answers, base.answers)

@@ -15,8 +15,8 @@ from stackyard.components.monitor import (
     method_named,
     threshold_of,
 )
-from stackyard.components.monitor_columns import Values, histogram, values
-from stackyard.components.monitor_labels import performance
+from stackyard.components.monitor_columns import WORDS, Values, histogram, values
+from stackyard.components.monitor_labels import computed, performance
 from stackyard.components.monitor_report import (
     Histogram,
     MonitorReport,
@@ -30,8 +30,6 @@ from stackyard.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_WORDS = {"number": "numbers", "category": "categories", "time": "times"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def screen(
         "current": [str(name) for name in current.columns],
         "reference": [str(name) for name in reference.columns],
     }
-    check_watch(watch, names, methods)
+    check_watch(watch, {"current": current, "reference": reference}, methods)
     order = roles(watch, names)
     columns, comparable, refused = [], [], {}
     now: dict[str, Any] = {}
@@ -128,8 +126,8 @@ def screen(
             if not why and column.method:
                 known = method_named(methods, column.method)
                 if column.kind not in known.kinds:
-                    of = " and ".join(_WORDS[kind] for kind in known.kinds)
-                    why = f"method {known.name!r} is for {of}, and these are {_WORDS[column.kind]}"
+                    of = " and ".join(WORDS[kind] for kind in known.kinds)
+                    why = f"method {known.name!r} is for {of}, and these are {WORDS[column.kind]}"
         if why or column is None:
             refused[name] = Score(name, subject, not_computed=why, watched=watched)
         else:
@@ -155,12 +153,15 @@ def _column(
     if kind is None:
         return None, "no values on either side", True
     if mine.kind and mine.kind != kind:
-        text = f"{_WORDS[kind]} in the reference, {_WORDS[mine.kind]} in current"
+        text = f"{WORDS[kind]} in the reference, {WORDS[mine.kind]} in current"
         return None, text, True
     if kind == "time":
         return Column(name, kind), "times always move on", wanted
     if base.like_identifiers() and not wanted:
-        text = f"like an identifier: {base.distinct:,} values in {base.count:,} rows"
+        text = (
+            f"like an identifier: {base.distinct:,} values in {base.count:,} rows. "
+            "Name it in ignore, or in methods to compare it"
+        )
         return Column(name, "identifier"), text, False
     for side, found in (("current", mine), ("reference", base)):
         if found.count < minimum:
@@ -209,7 +210,11 @@ def _quality(monitor: Monitor, seen: Screened, watch: Watch) -> Iterator[Score]:
             yield Score("", "quality", not_computed=text)
             return
     if seen.columns:
-        for one in monitor.quality(seen.current, seen.reference, seen.columns):
+        found = computed(monitor.quality, seen.current, seen.reference, seen.columns)
+        if isinstance(found, str):
+            yield Score("", "quality", not_computed=found)
+            return
+        for one in found:
             yield one.held("quality", one.reference + watch.margin)
 
 
@@ -223,16 +228,16 @@ def _side(frame: pd.DataFrame, time: str) -> Side:
     """Rows, and the first and last moment of a column or of the index's level ``time``."""
     import pandas as pd
 
-    if not len(frame):
-        return Side(0)
-    if time and time in map(str, frame.columns):
-        moments = frame.iloc[:, list(map(str, frame.columns)).index(time)]
+    names = [str(name) for name in frame.columns]
+    if time and time in names:
+        moments = frame.iloc[:, names.index(time)]
     elif "time" in frame.index.names and not time:
         moments = frame.index.get_level_values("time").to_series()
     else:
         return Side(len(frame))
+    # A watch that names another column is refused; nobody named the index's level.
     if not pd.api.types.is_datetime64_any_dtype(moments.dtype):
-        raise InvalidInput(f"time: column {time or 'time'!r} holds no times but {moments.dtype}")
+        return Side(len(frame))
     moments = moments.dropna()
     if moments.empty:
         return Side(len(frame))

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from stackyard.components.monitor import Method, Watch
 from stackyard.components.monitor_report import Subject
 from stackyard.errors import InvalidInput, suggest
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def check_watch(
-    watch: Watch, names: Mapping[str, Sequence[str]], methods: Sequence[Method]
+    watch: Watch, frames: Mapping[str, pd.DataFrame], methods: Sequence[Method]
 ) -> None:
     """Refuse a watch that cannot be, or frames with two columns of one name.
 
     Args:
         watch: what is asked.
-        names: of the columns of ``current`` and ``reference``.
+        frames: ``current`` and ``reference``.
         methods: those of the monitor.
 
     Raises:
         InvalidInput: everything that is wrong, at once.
     """
+    names = {side: [str(name) for name in frame.columns] for side, frame in frames.items()}
     have = list(dict.fromkeys([*names["reference"], *names["current"]]))
     found = [*_frames(names), *_columns(watch, have), *_methods(watch, methods, have)]
+    found += _time(watch.time, frames)
     if not 0 < watch.share <= 1:
         found.append(f"share is {watch.share}: it is above 0 and at most 1")
     if watch.minimum < 2:
@@ -80,6 +86,16 @@ def _columns(watch: Watch, have: Sequence[str]) -> Iterator[str]:
         yield "label: name the predictions that are held against it"
 
 
+def _time(time: str, frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    import pandas as pd
+
+    for side, frame in frames.items():
+        for name, dtype in frame.dtypes.items():
+            times = pd.api.types.is_datetime64_any_dtype(dtype)
+            if time and str(name) == time and len(frame) and not times:
+                yield f"time: column {time!r} holds no times but {dtype} in {side}"
+
+
 def _methods(watch: Watch, methods: Sequence[Method], have: Sequence[str]) -> Iterator[str]:
     known = {method.name: method for method in methods}
     kinds = {"number": watch.number, "category": watch.category}
@@ -93,5 +109,10 @@ def _methods(watch: Watch, methods: Sequence[Method], have: Sequence[str]) -> It
         if name not in have and name not in known:
             near = suggest(name, (*have, *known))
             yield f"thresholds: {name!r} is neither a column nor a method.{near}"
+        elif name in have and name in known:
+            yield f"thresholds: {name!r} is a column and a method: rename the column"
+        elif name in have and name not in watch.methods and not all(kinds.values()):
+            # Which is chosen depends on the data, and one's threshold means nothing to another.
+            yield f"thresholds: say in methods by which method {name!r} is compared"
         if not 0 < threshold < math.inf:
             yield f"thresholds: {name!r} is {threshold}: it is above 0"

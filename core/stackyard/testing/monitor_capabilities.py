@@ -87,7 +87,7 @@ class MonitorCapabilities(MonitorCase):
         assert [s.drifted for s in report.of("performance")] == [True] * 3
 
     def test_22_labels_that_did_not_come_leave_the_verdict(self, monitor: Monitor) -> None:
-        """Too few, none, or of one class only: performance says why it was not computed."""
+        """Too few, none, or of one value only: performance says why it was not computed."""
         needs(monitor, "performance")
         base, now = flights(0), flights(1)
         few = now.assign(late=now["late"].where(now.index < 60))
@@ -95,7 +95,7 @@ class MonitorCapabilities(MonitorCase):
             (few, "60 labels in current"),
             (now.drop(columns="late"), "current has no column 'late'"),
             (now.assign(late=None), "no labels in current"),
-            (now.assign(late="yes"), "neither"),
+            (now.assign(late="yes"), "'late': numbers in the reference, categories in current"),
         ):
             report = monitor.compare(current, base, MODEL)
             scores = report.of("performance")
@@ -104,7 +104,7 @@ class MonitorCapabilities(MonitorCase):
             assert report.verdict == "not drifted"
         one = monitor.compare(now.assign(late=0), base, MODEL).of("performance")
         assert {s.column: s.not_computed for s in one} == {
-            "probability": "labels of one class only in current", "predict": "",
+            "probability": "labels of one value only in current", "predict": "",
         }  # fmt: skip
 
     def test_23_the_tools_own_page(self, monitor: Monitor) -> None:

@@ -77,7 +77,7 @@ def test_drift_opens_a_branch_and_its_report_is_shown(project: Path) -> None:
     assert (moved["retrain"], moved["wait"]) == ("succeeded", "skipped")
     scores = document("monitor", "show", "latest")["scores"]
     delay = next(s for s in scores if s["column"] == "delay")
-    assert (delay["method"], delay["drifted"], delay["direction"]) == ("wasserstein", True, "above")
+    assert (delay["method"], delay["drifted"], delay["direction"]) == ("ks", True, "below")
     evidence = document("runs", "show", "latest")["evidence"]
     (found,) = [e for e in evidence if e["kind"] == "drift"]
     assert (found["value"], found["name"]) == ("drifted", "monitor")

@@ -8,10 +8,11 @@ from typing import Any
 from stackyard.components.monitor import Column, Method
 
 BOTH = "chi2_contingency"
-# From so many values on, two samples of the same rows are within the thresholds of distances.
-ENOUGH = 1000
-# Half of the threshold of the Jensen-Shannon distance.
+# Half of the threshold of the distances that are chosen: where two samples of the same rows are
+# expected to be nearer, their distance is above the threshold by chance less often than 5 %.
 NOISE = 0.05
+# The tool divides by no smaller standard deviation: columns of small numbers would never drift.
+SMALLEST = 0.001
 
 METHODS = (
     Method("wasserstein", ("number",), "above", 0.1),
@@ -49,12 +50,34 @@ def chosen(column: Column, current: Any, reference: Any) -> str:
     """
     if column.method:
         return column.method
-    counts = [int(side.notna().sum()) for side in (current, reference)]
+    current, reference = current.dropna(), reference.dropna()
     if column.kind == "number":
-        return "wasserstein" if min(counts) >= ENOUGH else "ks"
+        near = not blind("wasserstein", reference) and _noise(current, reference) <= NOISE
+        return "wasserstein" if near else "ks"
     levels = max(current.nunique(), reference.nunique())
-    noise = math.sqrt((levels - 1) / 8 * sum(1 / count for count in counts))
+    noise = math.sqrt((levels - 1) / 8 * (1 / len(current) + 1 / len(reference)))
     return "jensenshannon" if noise <= NOISE else BOTH
+
+
+def blind(method: str, reference: Any) -> bool:
+    """Whether the method cannot see drift from a reference that is spread so little, or so much."""
+    return method == "wasserstein" and not SMALLEST <= reference.std(ddof=0) < math.inf
+
+
+def _noise(current: Any, reference: Any) -> float:
+    """The expected Wasserstein distance of two such samples of the same rows, as the tool norms it.
+
+    The difference of two empirical distributions F is about a Brownian bridge, of which the mean
+    absolute value is sqrt(2 / pi * F * (1 - F) * (1 / n + 1 / m)); the distance is its integral
+    (del Barrio, Gine and Matran 1999). It is more where tails are heavy.
+    """
+    import numpy as np
+
+    n, m = len(current), len(reference)
+    both = np.sort(np.concatenate([current, reference]))
+    share = np.arange(1, n + m) / (n + m)
+    bridge = float((np.sqrt(share * (1 - share)) * np.diff(both)).sum())
+    return math.sqrt(2 / math.pi * (1 / n + 1 / m)) * bridge / float(reference.std(ddof=0))
 
 
 def register() -> None:

@@ -39,7 +39,7 @@ class EvidentlyMonitor(Monitor):
     def quality(
         self, current: pd.DataFrame, reference: pd.DataFrame, columns: Sequence[Column]
     ) -> Sequence[Figure]:
-        """Shares of rows that are missing, out of range or new."""
+        """Shares of rows that are missing, and of values that are out of range or new."""
         with quiet():
             return reports.quality(current, reference, columns)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stackyard.components.monitor import Column, Figure, Task, method_named, threshold_of
-from stackyard_evidently.methods import METHODS, chosen, register
+from stackyard_evidently.methods import METHODS, SMALLEST, blind, chosen, register
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +27,13 @@ def drift(
     """Score the columns in one report; where that fails, each in its own."""
     from evidently.metrics import ValueDrift
 
-    register()
-    names = {c.name: chosen(c, current[c.name], reference[c.name]) for c in columns}
+    names = _names(current, reference, columns)
+    found: dict[str, tuple[str, float] | str] = {
+        name: f"{method}: the reference's standard deviation is below {SMALLEST}, or infinite"
+        for name, method in names.items()
+        if blind(method, reference[name])
+    }
+    columns = [column for column in columns if column.name not in found]
 
     def ask(some: Sequence[Column]) -> dict[str, tuple[str, float] | str]:
         metrics = {
@@ -39,23 +44,22 @@ def drift(
             )
             for c in some
         }
-        found = _run(metrics.values(), current, reference, some).metric_results
+        results = _run(metrics.values(), current, reference, some).metric_results
         return {
-            name: (names[name], float(found[metric.metric_id].value))
+            name: (names[name], float(results[metric.metric_id].value))
             for name, metric in metrics.items()
         }
 
     try:
-        return ask(columns)
+        found |= ask(columns)
     except Exception:  # a method raises anything on a column that it was not made for
-        found: dict[str, tuple[str, float] | str] = {}
         for column in columns:
             try:
                 found |= ask([column])
             except Exception as exc:
                 said = " ".join(str(exc).split())[:200]
                 found[column.name] = f"{names[column.name]}: {said or type(exc).__name__}"
-        return found
+    return found
 
 
 def page(
@@ -67,16 +71,23 @@ def page(
     """The page of the preset for drift, of the columns that can be scored."""
     from evidently.presets import DataDriftPreset
 
-    scores = drift(current, reference, columns, thresholds)
-    methods = {name: found[0] for name, found in scores.items() if not isinstance(found, str)}
-    preset = DataDriftPreset(
-        columns=list(methods),
-        per_column_method=methods,
-        per_column_threshold={n: _threshold(n, m, thresholds) for n, m in methods.items()},
-    )
-    shown = [column for column in columns if column.name in methods]
-    text: str = _run([preset], current, reference, shown).get_html_str(as_iframe=False)
-    return text
+    names = _names(current, reference, columns)
+
+    def show(some: Sequence[Column]) -> str:
+        methods = {column.name: names[column.name] for column in some}
+        preset = DataDriftPreset(
+            columns=list(methods),
+            per_column_method=methods,
+            per_column_threshold={n: _threshold(n, m, thresholds) for n, m in methods.items()},
+        )
+        return str(_run([preset], current, reference, some).get_html_str(as_iframe=False))
+
+    seen = [column for column in columns if not blind(names[column.name], reference[column.name])]
+    try:
+        return show(seen)
+    except Exception:  # as above; which columns they are is told by scoring each
+        scores = drift(current, reference, seen, thresholds)
+        return show([column for column in seen if not isinstance(scores[column.name], str)])
 
 
 def quality(
@@ -159,6 +170,14 @@ def _run(
     frames = (current,) if reference is None else (current, reference)
     sides = [Dataset.from_pandas(frame[names], definition) for frame in frames]
     return Report(list(metrics)).run(*sides)
+
+
+def _names(
+    current: pd.DataFrame, reference: pd.DataFrame, columns: Sequence[Column]
+) -> dict[str, str]:
+    """The method of each column, all known to the tool."""
+    register()
+    return {c.name: chosen(c, current[c.name], reference[c.name]) for c in columns}
 
 
 def _sides(snapshot: Any, metric: Any) -> tuple[Any, Any]:
