@@ -138,7 +138,8 @@ class Server(Component):
         Raises:
             InvalidInput: a share is no whole number from 0 to 100, or the sum is not 100.
             NotFound: there is no such endpoint, or no such version ready.
-            Unavailable: the endpoint does not answer; nothing is changed.
+            Unavailable: the endpoint does not answer, or what was asked is not so in time.
+                ``status`` tells what is.
         """
         self.require("canary")
         raise NotImplementedError
@@ -151,7 +152,8 @@ class Server(Component):
 
         Raises:
             NotFound: there is no such endpoint, or no such version ready.
-            Unavailable: the endpoint does not answer; nothing is changed.
+            Unavailable: the endpoint does not answer, or what was asked is not so in time.
+                ``status`` tells what is.
         """
         self.require("canary")
         raise NotImplementedError
@@ -165,7 +167,8 @@ class Server(Component):
         Raises:
             NotFound: there is no such endpoint.
             Conflict: there is nothing to take back.
-            Unavailable: the endpoint does not answer; nothing is changed.
+            Unavailable: the endpoint does not answer, or what was asked is not so in time.
+                ``status`` tells what is.
         """
         self.require("canary")
         raise NotImplementedError

@@ -87,6 +87,7 @@ class FakeCluster:
         outage: Calls that are yet to be answered 503.
         asleep: Looks at the status that are yet to find the controller doing nothing.
         intruders: Replacements that are yet to find somebody else was faster.
+        losses: For each change that is yet to be applied and answered 503, what follows it.
         calls: Method and path of every call to the API.
     """
 
@@ -96,6 +97,7 @@ class FakeCluster:
         self.outage = 0
         self.asleep = 0
         self.intruders = 0
+        self.losses: list[Callable[[], object]] = []
         self.installed = True
         self.calls: list[tuple[str, str]] = []
         self._kept: dict[str, Kept] = {}
@@ -148,7 +150,7 @@ class FakeCluster:
                 raise Refused(404, None, "404 page not found\n")
             name = path.removeprefix(ROOT).partition("/")[2].partition("/")[2]
             if method == "POST":
-                return self._create(body)
+                return self._answered(self._create(body))
             if not name:
                 return {"items": [self._look(kept) for kept in [*self._kept.values()]]}
             if name not in self._kept:
@@ -156,11 +158,17 @@ class FakeCluster:
                 raise Refused(404, "NotFound", text, name)
             kept = self._kept[name]
             if method == "PUT":
-                return self._replace(kept, body)
+                return self._answered(self._replace(kept, body))
             if method == "DELETE":
                 kept.body["metadata"]["deletionTimestamp"] = "2026-11-21T00:00:00Z"
                 return {"kind": "Status", "status": "Success"}
             return self._look(kept)
+
+    def _answered(self, made: Any) -> Any:
+        if self.losses:
+            self.losses.pop()()
+            raise Refused(503, "ServiceUnavailable", "the answer was lost")
+        return made
 
     def _create(self, body: dict[str, Any]) -> Any:
         name = body["metadata"]["name"]

@@ -351,6 +351,82 @@ def test_what_cannot_be_taken_back_is_told(fake: FakeCluster, make: Make) -> Non
     assert make().deploy(package(3), "delays", "3").traffic == {"1": 100, "3": 0}
 
 
+def test_what_was_applied_is_no_conflict(fake: FakeCluster, make: Make) -> None:
+    """The change is sent again where its answer was lost, and then refused: it is made already."""
+    server = make()
+    fake.losses = [lambda: None]
+    assert server.deploy(package(1), "delays", "1").traffic == {"1": 100}
+    fake.losses = [lambda: None]
+    assert server.deploy(package(2), "delays", "2").traffic == {"1": 100, "2": 0}
+    server.set_traffic("delays", {"1": 75, "2": 25})
+    fake.losses = [lambda: None]
+    assert server.rollback("delays").traffic == {"1": 100, "2": 0}
+    fake.losses = [lambda: None]
+    assert server.promote("delays", "2").traffic == {"2": 100, "1": 0}
+    fake.losses = [lambda: None]
+    assert server.rollback("delays").traffic == {"1": 100, "2": 0}
+    assert fake.losses == []
+
+
+def test_a_change_of_somebody_else_is_not_taken_for_ours(fake: FakeCluster, make: Make) -> None:
+    """A promotion takes a field away, and what is left of it is what there was before."""
+    server = make()
+    server.deploy(package(1), "delays", "1")
+    server.deploy(package(2), "delays", "2")
+    fake.intruders = 1
+    assert server.promote("delays", "2").traffic == {"2": 100, "1": 0}
+
+
+@pytest.mark.parametrize("key", ["", "timeout", "minReplicas"])
+def test_what_was_applied_is_taken_back(fake: FakeCluster, make: Make, key: str) -> None:
+    """Also where its answer was lost, and where somebody changed something else since."""
+
+    def meddle(body: dict[str, Any]) -> None:
+        body["spec"]["predictor"][key] = 2
+
+    make().deploy(package(1), "delays", "1")
+    before = make().status("delays")
+    broken = make(ready_within=2.0, images={"mlflow": MISSING_IMAGE})
+    fake.losses = [lambda: fake.edit("delays", meddle) if key else None]
+    with pytest.raises(Unavailable, match="Unable to fetch image"):
+        broken.deploy(package(2), "delays", "2")
+    assert fake.losses == []
+    assert make().status("delays") == before
+
+
+def test_what_somebody_else_deployed_since_is_not_taken_back(fake: FakeCluster, make: Make) -> None:
+    server = make()
+    server.deploy(package(1), "delays", "1")
+    broken = make(images={"mlflow": MISSING_IMAGE})
+    with pytest.MonkeyPatch.context() as patch:
+        wait = broken._wait
+
+        def late(name: str, done: Any) -> Any:
+            if annotations(fake)["stackyard/version"] == "1":
+                return wait(name, done)
+            patch.undo()
+            server.deploy(package(3), "delays", "3")
+            raise Unavailable("it does not get ready")
+
+        patch.setattr(broken, "_wait", late)
+        with pytest.raises(Unavailable, match=r"does not get ready$"):
+            broken.deploy(package(2), "delays", "2")
+    assert server.status("delays").traffic == {"1": 100, "3": 0}
+
+
+def test_a_share_that_is_not_in_force_in_time(fake: FakeCluster, make: Make) -> None:
+    """KServe's controller is away, and comes back."""
+    server = make()
+    server.deploy(package(1), "delays", "1")
+    server.deploy(package(2), "delays", "2")
+    fake.asleep = 10_000
+    with pytest.raises(Unavailable, match="the change was made and may yet come into force"):
+        make(ready_within=0.5).set_traffic("delays", {"1": 50, "2": 50})
+    assert server.status("delays").reason == "version 2: the traffic is not yet as it was set"
+    fake.asleep = 0
+    assert server.set_traffic("delays", {"1": 50, "2": 50}).traffic == {"1": 50, "2": 50}
+
+
 def test_a_killed_deployment_is_finished_by_the_next(fake: FakeCluster, make: Make) -> None:
     server = make()
     server.deploy(package(1), "delays", "1")

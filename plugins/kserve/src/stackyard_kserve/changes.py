@@ -14,7 +14,7 @@ from stackyard.components.rollout import Rollout
 from stackyard.components.server import check_same_model
 from stackyard.errors import Conflict
 from stackyard_kserve import manifests
-from stackyard_kserve.cluster import Service
+from stackyard_kserve.cluster import Service, holds
 from stackyard_kserve.config import KServeConfig
 from stackyard_kserve.manifests import APPLIED, BASE, BEFORE, BEFORE_DIGEST, DIGEST, VERSION
 from stackyard_kserve.observed import Observed, observed
@@ -65,7 +65,7 @@ def deployed(
         if version == known:
             check_same_model(package, name, version, digest or "")
     applied = live["metadata"]["annotations"].get(APPLIED) == manifests.said(spec)
-    so_already = applied and _holds(live["spec"]["predictor"], spec)
+    so_already = applied and holds(live["spec"]["predictor"], spec)
     if version == seen.before or (version == seen.version and so_already):
         return None
     # Where nothing was ever ready there is nothing to keep. And KServe would take the same version,
@@ -152,18 +152,3 @@ def _percent(seen: Observed, rollout: Rollout) -> int | None:
             f"{seen.version} its share"
         )
     return None
-
-
-def _holds(live: Any, wanted: Any) -> bool:
-    """Whether all that is wanted is so; the cluster adds defaults."""
-    if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(
-            key in live and _holds(live[key], value) for key, value in wanted.items()
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(live, list)
-            and len(live) == len(wanted)
-            and all(_holds(a, b) for a, b in zip(live, wanted, strict=True))
-        )
-    return bool(live == wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,9 @@ class Cluster:
     def change(self, name: str, edit: Callable[[Service | None], Service | None]) -> Service | None:
         """Apply what ``edit`` makes of the live InferenceService, however many others do the same.
 
+        A change is sent again while the cluster does not answer, and may have been applied the
+        first time. So a conflict is none where all is as it was wanted.
+
         Args:
             name: The endpoint.
             edit: Gets it as it is now, None where there is none; returns what to apply, or None
@@ -91,12 +94,16 @@ class Cluster:
             Conflict: others kept changing it until the deadline.
         """
         until = time.monotonic() + self._context.deadline
+        before: Service | None = None
+        wanted: Service | None = None
         while True:
             live = self.find(name)
             if live is not None and live["metadata"].get("deletionTimestamp"):
                 problem = f"InferenceService {name!r} is still being deleted"
+            elif live is not None and wanted is not None and _applied(live, wanted, before):
+                return live
             else:
-                wanted = edit(live)
+                before, wanted = live, edit(live)
                 if wanted is None:
                     return live
                 faster = AlreadyExists if live is None else (Conflict, NotFound)
@@ -184,6 +191,39 @@ class Cluster:
                 ) from exc
             self._made = client.ApiClient(made)
         return self._made
+
+
+def holds(live: Any, wanted: Any, before: Any = None) -> bool:
+    """Whether all that is wanted is so, and what was before and is not wanted is gone.
+
+    The cluster and others may add to it.
+    """
+    if isinstance(wanted, Mapping):
+        was = before if isinstance(before, Mapping) else {}
+        return (
+            isinstance(live, Mapping)
+            and not live.keys() & (was.keys() - wanted.keys())
+            and all(
+                key in live and holds(live[key], value, was.get(key))
+                for key, value in wanted.items()
+            )
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(live, list)
+            and len(live) == len(wanted)
+            and all(holds(a, b) for a, b in zip(live, wanted, strict=True))
+        )
+    return bool(live == wanted)
+
+
+def _applied(live: Service, wanted: Service, before: Service | None) -> bool:
+    """Whether an InferenceService says what was sent, in place of what it said before."""
+    said = [
+        {"annotations": one["metadata"].get("annotations") or {}, "spec": one["spec"]}
+        for one in (live, wanted, before or wanted)
+    ]
+    return holds(*said)
 
 
 def _in_pod() -> bool:

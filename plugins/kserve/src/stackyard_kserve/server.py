@@ -46,7 +46,11 @@ class KServeServer(Server):
         def edit(live: Service | None) -> Service | None:
             nonlocal replaced
             wanted = changes.deployed(self.config, live, spec, package, name, version)
-            replaced = None if wanted is None else live
+            # Once this version was sent it may be there, and is not what was there before.
+            if wanted is not None and (
+                replaced is None or live is None or version_of(live) != version
+            ):
+                replaced = live
             return wanted
 
         self._steady(name)
@@ -55,7 +59,7 @@ class KServeServer(Server):
             return self._wait(name, lambda seen: seen.settled or version == seen.before).endpoint()
         except Unavailable as exc:
             if replaced is not None and observed(replaced).rolled_out:
-                self._take_back(replaced, exc)
+                self._take_back(replaced, version, exc)
             raise
 
     def render(self, package: ModelPackage, name: str, version: str) -> Mapping[str, str]:
@@ -184,7 +188,12 @@ class KServeServer(Server):
             return None if live is None else changes.shared(live, step(seen.rollout))
 
         self._cluster.change(name, edit)
-        return self._wait(name, lambda seen: seen.settled).endpoint()
+        try:
+            return self._wait(name, lambda seen: seen.settled).endpoint()
+        except Unavailable as exc:
+            raise Unavailable(
+                f"endpoint {name!r}: the change was made and may yet come into force ({exc})"
+            ) from exc
 
     def _wait(self, name: str, done: Callable[[Observed], bool]) -> Observed:
         """Look until the endpoint is as it should be.
@@ -209,18 +218,23 @@ class KServeServer(Server):
                 )
             time.sleep(min(0.1 + (now - began) / 10, 2.0))
 
-    def _take_back(self, before: Service, why: Unavailable) -> None:
-        """Apply what was there before a deployment that failed.
+    def _take_back(self, before: Service, version: str, why: Unavailable) -> None:
+        """Apply what was there before a deployment that failed, unless others did meanwhile.
 
         Raises:
             Unavailable: it cannot be taken back; says that, too.
         """
         name = before["metadata"]["name"]
+
+        def edit(live: Service | None) -> Service | None:
+            if live is None or version_of(live) != version:
+                return None
+            return changes.taken_back(live, before)
+
         try:
-            self._cluster.change(
-                name, lambda live: None if live is None else changes.taken_back(live, before)
-            )
-            if observed(before).settled:
+            made = self._cluster.change(name, edit)
+            ours = made is not None and version_of(made) == version_of(before)
+            if ours and observed(before).settled:
                 self._wait(name, lambda seen: seen.settled)
         except ComponentError as exc:
             raise Unavailable(f"{why}. Nor could it be taken back: {exc}") from why
