@@ -72,10 +72,15 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def add_run(parser: argparse.ArgumentParser, name: str = "run_id", metavar: str = "RUN") -> None:
+def add_run(
+    parser: argparse.ArgumentParser,
+    name: str = "run_id",
+    metavar: str = "RUN",
+    latest: str = "'latest'",
+) -> None:
     """Add the positional argument that names a run."""
     parser.add_argument(
-        name, metavar=metavar, help="a run's id, a unique beginning of one, or 'latest'"
+        name, metavar=metavar, help=f"a run's id, a unique beginning of one, or {latest}"
     )
 
 

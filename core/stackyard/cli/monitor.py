@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", metavar="COMMAND", required=True)
     line = "what a run found about drift: each score with method, threshold and verdict"
     one = commands.add_parser("show", help=line, description=f"{line[0].upper()}{line[1:]}.")
-    add_run(one)
+    add_run(one, latest="'latest', the newest run that compared anything")
     one.add_argument("--step", metavar="STEP", help="the step, where several of the run compared")
     page = one.add_mutually_exclusive_group()
     page.add_argument("--html", action="store_true", help="write one self-contained page")

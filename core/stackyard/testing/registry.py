@@ -14,6 +14,7 @@ from stackyard.components.base import Context
 from stackyard.components.registry import Registry
 from stackyard.errors import DigestMismatch, InvalidInput, NotFound, Unavailable
 from stackyard.models import MODEL, load_model
+from stackyard.testing.manners import silent_until_used
 from stackyard.testing.registry_aliases import RegistryAliases
 from stackyard.testing.registry_case import rows
 
@@ -127,14 +128,8 @@ class RegistryContract(RegistryAliases):
     # Manners
 
     def test_14_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing the component writes nothing."""
-        project = tmp_path / "untouched"
-        project.mkdir()
-        made = self.connect(replace(context, project=project, cache_dir=project / "cache"))
-        _ = made.capabilities
-        made.close()
-        made.close()
-        assert not list(project.iterdir())
+        """Making and closing the component writes nothing and connects to nothing."""
+        silent_until_used(self.connect, context, tmp_path / "untouched")
 
     def test_15_an_unreachable_backend_is_unavailable_in_time(
         self, context: Context, name: str
