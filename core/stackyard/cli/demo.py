@@ -211,11 +211,11 @@ def _same(local: Run, airflow: Run) -> bool:
 def _scores(*runs: Run | None) -> None:
     """How good the models are, beside a forecast that always gives the usual share."""
     rows = [["AUC (higher is better)"], ["Brier score (lower is better)"]]
-    headers = ["flights later than 15 minutes"]
+    headers = ["late flights of the month's last days"]
     for made, month in zip(runs, ("January", "July"), strict=True):
         if made is not None:
             found = made["evaluate"]
-            headers += [f"{month}'s model", "naive"]
+            headers += [month, "naive"]
             for row, name in zip(rows, ("auc", "brier"), strict=True):
                 row += [f"{found[name]:.3f}", f"{found[f'{name}_baseline']:.3f}"]
     output.say()
