@@ -168,10 +168,15 @@ class Component(ABC):
         """Raise Unsupported, naming what there is, unless the component has ``capability``."""
         if capability not in self.capabilities:
             have = ", ".join(sorted(self.capabilities)) or "none"
+            instead = self.instead_of(capability)
             raise Unsupported(
                 f"{self.context.name or self.kind}: {type(self).__name__} cannot {capability!r}. "
-                f"Capabilities: {have}"
+                f"Capabilities: {have}{f'. {instead}' if instead else ''}"
             )
+
+    def instead_of(self, capability: str) -> str:
+        """What to do where ``capability`` is lacking, told with the refusal; override it."""
+        return ""
 
     def note(self, entry: Any) -> None:
         """Write a frozen value into the record of the running step; nothing outside of a step."""

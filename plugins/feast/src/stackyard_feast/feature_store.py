@@ -41,6 +41,12 @@ class FeastFeatureStore(FeatureStore):
         own = ("apply", "write", "teardown") if self.config.repo is None else ()
         return frozenset({"materialize", "online", "by_reference", *own})
 
+    def instead_of(self, capability: str) -> str:
+        """Where the views of an existing repository are defined and filled."""
+        if self.config.repo is None or capability == "jobs":
+            return ""
+        return f"The views of repo {self.config.repo!r} are defined there, by: feast apply"
+
     def describe(self) -> Sequence[FeatureView]:
         """The views there are, by name; imports Feast only after others changed the registry."""
         return tuple(view.view for view in self._registry.views().values())
