@@ -196,6 +196,21 @@ def test_bad_input_is_answered_with_the_reason(
     assert post(connection, V2, encode_request(rows(3)))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("body", "length"),
+    [(b"{}", "abc"), (b"{}", "2"), (b"[]", "-1"), (b'{"inputs": [7]}', "15"), (b"", "0")],
+)
+def test_bad_input_in_the_binary_form(
+    connection: http.client.HTTPConnection, body: bytes, length: str
+) -> None:
+    """Its header, or what it says that there is."""
+    kind = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": length}
+    connection.request("POST", V2, body, kind)
+    answer = connection.getresponse()
+    assert (answer.status, b"error" in answer.read()) == (400, True)
+    assert post(connection, V2, encode_request(rows(3)))[0] == 200
+
+
 def test_nobody_can_unload_the_model(connection: http.client.HTTPConnection) -> None:
     for action in ("load", "unload"):
         assert post(connection, f"/v2/repository/models/delays/{action}", {})[0] == 501
@@ -224,6 +239,18 @@ def test_a_process_that_was_killed(server: LocalKServe, package: ModelPackage, r
     assert server.deploy(package, "delays", "1").status == "ready"
     assert server.predict("delays", encode_request(rows(3)))["outputs"]
     assert len(processes(root)) == 1
+
+
+def test_a_process_that_hangs(server: LocalKServe, package: ModelPackage, root: Path) -> None:
+    """It is there, and does not answer."""
+    (process,) = processes(root)
+    process.suspend()
+    seen = server.status("delays")
+    assert (seen.status, seen.champion) == ("failed", "1")
+    assert "does not answer" in seen.reason
+    assert server.deploy(package, "delays", "1").status == "ready"
+    assert server.predict("delays", encode_request(rows(3)))["outputs"]
+    assert [one.pid for one in processes(root)] != [process.pid]
 
 
 def test_a_deployment_that_was_killed_leaves_no_process(tmp_path: Path) -> None:
@@ -279,6 +306,23 @@ def test_requirements_reach_no_command_line_unread(package: ModelPackage, tmp_pa
         with pytest.raises(InvalidInput, match="write name and version"):
             made.deploy(replace(package, requirements=(wrong,)), "delays", "1")
     assert made.list() == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        *(
+            ({"version": version}, "version: .* Write one such as 0.21.0")
+            for version in ("", "../../x", "..", "0.21.0 --pre", "0.21.0\n")
+        ),
+        ({"max_request": 0}, "max_request: must be more than 0"),
+        ({"ready_within": -1.0}, "ready_within: must be more than 0"),
+    ],
+)
+def test_what_a_stack_may_not_say(wrong: dict[str, Any], said: str) -> None:
+    """A version reaches a path and the installer's command line."""
+    with pytest.raises(ValueError, match=said):
+        LocalKServeConfig(**wrong)
 
 
 def test_what_the_model_server_sees_of_stackyard(tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ def test_storage_that_cannot_be_written_to(tmp_path: Path) -> None:
         ({"min_replicas": 3, "max_replicas": 2}, "3 to 2 pods"),
         ({"min_replicas": -1}, "-1 to 0 pods"),
         ({"gateway": "127.0.0.1:80"}, "http://"),
+        ({"ready_within": 0}, "ready_within: must be more than 0"),
     ],
 )
 def test_what_a_stack_may_not_say(wrong: dict[str, Any], said: str) -> None:

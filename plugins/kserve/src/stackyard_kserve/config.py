@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# It reaches a path and the installer's command line.
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class KServeConfig:
             )
         if self.gateway is not None and not self.gateway.startswith(("http://", "https://")):
             raise ValueError(f"gateway: {self.gateway!r} is no http:// or https:// address")
+        _more_than_0(self, "ready_within")
 
 
 @dataclass(frozen=True)
@@ -81,3 +85,14 @@ class LocalKServeConfig:
     packages: tuple[str, ...] = ()
     max_request: int = 8 * 1024 * 1024
     ready_within: float = 60.0
+
+    def __post_init__(self) -> None:
+        if _VERSION.fullmatch(self.version) is None:
+            raise ValueError(f"version: {self.version!r} is none. Write one such as 0.21.0")
+        _more_than_0(self, "max_request", "ready_within")
+
+
+def _more_than_0(config: Any, *keys: str) -> None:
+    for key in keys:
+        if getattr(config, key) <= 0:
+            raise ValueError(f"{key}: must be more than 0")

@@ -22,7 +22,7 @@ from stackyard.components.server import (
 )
 from stackyard.errors import NotFound, Unavailable
 from stackyard.locking import locked
-from stackyard.loopback import HOST
+from stackyard.loopback import HOST, answers
 from stackyard.models import SKLEARN, verified_folder
 from stackyard.supervisor import Supervisor
 from stackyard.whole_file import write_whole
@@ -68,8 +68,9 @@ class LocalKServe(Server):
             found = self._read(name)
             if found is not None and found.version == version:
                 check_same_model(package, name, version, found.digest)
-                if self._status(name, found)[0] == "ready":
-                    return self.status(name)
+                now = self._endpoint(name, found)
+                if now.status == "ready":
+                    return now
             python = environment.ensure(
                 self._environments(), self.config.version,
                 [*package.requirements, *self.config.packages],
@@ -79,10 +80,7 @@ class LocalKServe(Server):
 
     def status(self, name: str) -> Endpoint:
         """See ``Server.status``."""
-        found = self._known(name)
-        status, why = self._status(name, found)
-        url = f"http://{HOST}:{found.port}"
-        return Endpoint.of(name, url, status, Rollout(found.version), why)
+        return self._endpoint(name, self._known(name))
 
     def list(self) -> Sequence[Endpoint]:
         """Those that this component's state tells of."""
@@ -163,13 +161,22 @@ class LocalKServe(Server):
             name="model-server",
             argv=[*program, f"--model_name={name}", f"--model_dir={folder}", f"--http_port={port}"],
             env=env,
-            ready=f"{url}/v2/models/{name}/ready",
+            ready=_ready(url, name),
             port=port,
         )
         within = self.config.ready_within
         return Service(_service(name, port), (command,), url=url, ready_within=within)
 
+    def _endpoint(self, name: str, found: Deployed) -> Endpoint:
+        """What is served under a name, which is asked."""
+        status, why = self._status(name, found)
+        url = f"http://{HOST}:{found.port}"
+        if status == "ready" and not answers(_ready(url, name)):
+            status, why = "failed", f"its process runs and does not answer at {url}"
+        return Endpoint.of(name, url, status, Rollout(found.version), why)
+
     def _status(self, name: str, found: Deployed) -> tuple[Status, str]:
+        """What is known of the process without asking it."""
         health, why = self._supervisor().health(_service(name, found.port))
         if health == "stopped":
             cure = f"deploy version {found.version} again"
@@ -207,6 +214,11 @@ class LocalKServe(Server):
 def _service(name: str, port: int) -> str:
     """The name of a process of an endpoint; that of port 0 never runs."""
     return f"kserve-{name}-{port}"
+
+
+def _ready(url: str, name: str) -> str:
+    """The address that answers once the model does."""
+    return f"{url}/v2/models/{name}/ready"
 
 
 def _free_port() -> int:

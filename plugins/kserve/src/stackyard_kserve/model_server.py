@@ -109,6 +109,19 @@ def serve(served: Served, host: str, port: int, largest: int) -> None:
             super().__init__(*args, **kwargs)
             self.config.host = host
             self.model_repository_extension = Fixed(self.dataplane.model_registry)
+            decode = self.dataplane.decode_inference_request
+
+            def decoded(*given: Any) -> Any:
+                """Of a request in the binary form KServe takes for granted that it is one."""
+                try:
+                    return decode(*given)
+                except Refused:
+                    raise
+                except (ValueError, TypeError, LookupError, AttributeError) as exc:
+                    text = f"request: it is none in the binary form: {type(exc).__name__}: {exc}"
+                    raise Refused(text) from exc
+
+            self.dataplane.decode_inference_request = decoded
 
     class Model(kserve.Model):  # type: ignore[misc]
         """The model in KServe's words."""
