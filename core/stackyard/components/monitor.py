@@ -41,7 +41,8 @@ class Watch:
         predictions: The columns with what it answered. Each decides alone.
         label: The column with the truth, where there is one: performance is watched.
         ignore: Columns that are not looked at.
-        time: The column with moments, which says the window; without it the index's level ``time``.
+        time: The column with moments, which says the window; without it the index's level
+            ``time``, if that holds moments.
         deciding: Inputs of which each decides alone.
         share: Of the inputs that have to have drifted.
         minimum: How many values a column needs on either side.

@@ -21,12 +21,13 @@ class MonitorCapabilities(MonitorCase):
     """Quality, performance, the tool's own page."""
 
     def test_19_quality_is_told_by_shares_of_rows(self, monitor: Monitor) -> None:
-        """Missing, out of range and new ones, beside those of the reference."""
+        """Missing rows, values that are out of range or new, beside those of the reference."""
         needs(monitor, "quality")
         base, now = inputs(flights(0)), inputs(flights(1))
         base.loc[: ROWS // 10 - 1, "delay"] = None
         now.loc[: ROWS // 5 - 1, "delay"] = None
         now.loc[: ROWS // 4 - 1, "carrier"] = "YV"
+        now.loc[ROWS // 2 :, "carrier"] = None
         now.loc[: ROWS // 50 - 1, "distance"] = 9999
         sides = now.assign(gone=None), base.assign(gone=1.0)
         report = monitor.compare(*sides)
@@ -35,7 +36,7 @@ class MonitorCapabilities(MonitorCase):
         figures = [missing.score, missing.reference, missing.threshold]
         assert figures == pytest.approx([0.2, 0.1, 0.15])
         new = found["carrier", "share new"]
-        assert [new.score, new.reference] == pytest.approx([0.25, 0])
+        assert [new.score, new.reference] == pytest.approx([0.5, 0])  # of the values that are there
         assert missing.drifted and new.drifted
         out = found["distance", "share out of range"]
         assert out.score == pytest.approx(0.02, abs=0.005) and out.drifted is False
