@@ -24,7 +24,9 @@ from stackyard.testing.manners import until
 from stackyard.testing.server_case import ask, expected, rows, unreadable
 from stackyard.testing.server_traffic import read_log
 from stackyard_bentoml import state as states
+from stackyard_bentoml.config import BentomlConfig
 from stackyard_bentoml.packing import environment
+from stackyard_bentoml.server import BentomlServer
 from stackyard_bentoml.wire import ask as ask_wire
 from tests.ports import free_port
 
@@ -124,7 +126,8 @@ def test_it_tells_what_the_model_takes(served: Served) -> None:
     status, answer = served.send(b"", "/v2/models/flights", "GET")
     assert (status, answer["name"], answer["versions"]) == (200, "flights", ["1"])
     assert answer["inputs"][1] == {"name": "distance", "datatype": "FP64", "shape": [-1]}
-    for path in ("/v2/health/live", "/v2/models/flights/ready", "/v2/models/flights/versions/1"):
+    for path in ("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/flights/ready",
+                 "/v2/models/flights/versions/1"):  # fmt: skip
         assert served.send(b"", path, "GET")[0] == 200
 
 
@@ -145,7 +148,8 @@ def test_a_model_process_that_dies_comes_back(served: Served) -> None:
     """Requests wait for it: BentoML holds its socket."""
     (before,) = (p for p in served.processes() if "slot_a" in p.cmdline())
     before.kill()
-    assert ask(served.server, "flights")["model_version"] == "1"
+    patient = BentomlServer(BentomlConfig(), replace(served.server.context, deadline=120.0))
+    assert ask(patient, "flights")["model_version"] == "1"
     (after,) = (p for p in served.processes() if "slot_a" in p.cmdline())
     assert after.pid != before.pid
 
@@ -180,7 +184,8 @@ def small_disk(served: Served) -> Iterator[Path]:
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("this user may not mount a disk")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    # Until the gateway has closed the file that it writes there.
+    until(lambda: subprocess.run(["umount", str(folder)], capture_output=True).returncode == 0)
 
 
 def test_a_full_disk_stops_the_log_and_no_answer(served: Served, small_disk: Path) -> None:

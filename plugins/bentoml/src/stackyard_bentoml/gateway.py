@@ -5,6 +5,8 @@ Run by ``bentoml serve stackyard_bentoml.gateway:Gateway``; nothing else imports
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,26 @@ from starlette.routing import Route
 
 from stackyard_bentoml import state as states
 from stackyard_bentoml.host import open_stored
-from stackyard_bentoml.model_app import MODEL, VERSION, error, make_app, refused
-from stackyard_bentoml.routing import APPLY, Router
+from stackyard_bentoml.model_app import MODEL, VERSION, about, error, live, make_app, refused
+from stackyard_bentoml.routing import Router
 from stackyard_bentoml.running import FOLDER
 from stackyard_bentoml.slot import Slot
+from stackyard_bentoml.wire import APPLY
+
+logger = logging.getLogger("bentoml")  # which the server writes to its log
 
 QUIET: Any = {"access": {"enabled": False}}
 NO_METRICS: Any = {"enabled": False}  # the gateway counts each request already
+
+
+def _traffic() -> Any:
+    """BentoML's limit of a request: beyond all of ours, which tell and log what took too long."""
+    state = states.read(Path(os.environ[FOLDER]))
+    assert state is not None
+    return {"timeout": state.settings.answer_within + state.settings.ready_within + 5.0}
+
+
+TRAFFIC = _traffic()
 
 
 class _Slot:
@@ -35,24 +50,31 @@ class _Slot:
 
     def load(self) -> str:
         """Have the wanted version; return why that cannot be, or an empty text."""
+        fault = ""
+        while not fault and (lacks := self._lacks()):  # reading may outlast what was wanted
+            version, folder = lacks
+            try:
+                self._app.state.hosted = open_stored(folder)
+            except Exception as exc:  # whatever reading a model raises: the one before stays
+                fault = f"version {version!r} cannot be read: {type(exc).__name__}: {exc}"
+                logger.error("slot_%s: %s", self._slot, fault)
+        self._app.state.fault = fault
+        return fault
+
+    def _lacks(self) -> tuple[str, Path] | None:
+        """The version that is wanted, and where it is; None where there is nothing to do."""
         state = states.read(Path(os.environ[FOLDER]))
         if state is None or self._slot not in state.slots:
-            return ""
+            return None
         version = state.slots[self._slot]
         hosted = self._app.state.hosted
         if hosted is not None and hosted.version == version:
-            return ""
-        try:
-            self._app.state.hosted = open_stored(Path(state.packages[version].uri).parent)
-        except Exception as exc:  # whatever reading a model raises: the one before stays
-            return f"version {version!r} cannot be read: {type(exc).__name__}: {exc}"
-        return ""
+            return None
+        return version, Path(state.packages[version].uri).parent
 
 
 def _slot_app(name: str) -> Starlette:
     async def apply(request: Request) -> Response:
-        import asyncio
-
         reason = await asyncio.to_thread(app.state.slot.load)
         return error(500, reason) if reason else JSONResponse({})
 
@@ -65,7 +87,7 @@ slot_a, slot_b = _slot_app("a"), _slot_app("b")
 
 
 @bentoml.asgi_app(slot_a)
-@bentoml.service(name="slot_a", logging=QUIET, metrics=NO_METRICS)
+@bentoml.service(name="slot_a", logging=QUIET, metrics=NO_METRICS, traffic=TRAFFIC)
 class SlotA:
     """The process of one version."""
 
@@ -74,7 +96,7 @@ class SlotA:
 
 
 @bentoml.asgi_app(slot_b)
-@bentoml.service(name="slot_b", logging=QUIET, metrics=NO_METRICS)
+@bentoml.service(name="slot_b", logging=QUIET, metrics=NO_METRICS, traffic=TRAFFIC)
 class SlotB:
     """The process of the other one."""
 
@@ -95,12 +117,8 @@ async def _forward(request: Request) -> Response:
     return await _router(request).forward(request)
 
 
-async def _live(request: Request) -> Response:
-    return JSONResponse({"live": True})
-
-
 async def _apply(request: Request) -> Response:
-    reason = await _router(request).apply()
+    reason = await _router(request).apply(request.query_params.getlist("ready"))
     return error(500, reason) if reason else JSONResponse({})
 
 
@@ -115,7 +133,9 @@ async def _health(request: Request) -> Response:
 
 gateway = Starlette(
     routes=[
-        Route("/v2/health/live", _live),
+        Route("/v2", about),
+        Route("/v2/health/live", live),
+        Route("/v2/health/ready", _forward),
         *(Route(path, _forward) for path in (MODEL, VERSION)),
         *(Route(f"{path}/ready", _forward) for path in (MODEL, VERSION)),
         *(Route(f"{path}/infer", _infer, methods=["POST"]) for path in (MODEL, VERSION)),
@@ -128,7 +148,7 @@ gateway = Starlette(
 
 
 @bentoml.asgi_app(gateway)
-@bentoml.service(name="gateway", logging=QUIET)
+@bentoml.service(name="gateway", logging=QUIET, traffic=TRAFFIC)
 class Gateway:
     """The endpoint."""
 
@@ -136,7 +156,7 @@ class Gateway:
     b = bentoml.depends(SlotB)
 
     def __init__(self) -> None:
-        slots = {"a": Slot(self.a.to_async.url), "b": Slot(self.b.to_async.url)}
+        slots = {"a": Slot("a", self.a.to_async.url), "b": Slot("b", self.b.to_async.url)}
         gateway.state.router = Router(Path(os.environ[FOLDER]), slots)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]

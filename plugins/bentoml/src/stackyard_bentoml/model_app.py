@@ -10,7 +10,7 @@ import anyio
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -31,8 +31,8 @@ LIMIT = 64 * 1024 * 1024  # bytes of a request to a bento by itself
 def make_app(*more: Route) -> Starlette:
     """An application that asks the model in its ``state.hosted``."""
     routes = [
-        Route("/v2", _server),
-        Route("/v2/health/live", _live),
+        Route("/v2", about),
+        Route("/v2/health/live", live),
         Route("/v2/health/ready", _ready),
         *(Route(path, _metadata) for path in (MODEL, VERSION)),
         *(Route(f"{path}/ready", _ready) for path in (MODEL, VERSION)),
@@ -41,6 +41,7 @@ def make_app(*more: Route) -> Starlette:
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
     app.state.hosted = None
+    app.state.fault = ""  # why there is none
     app.state.one = anyio.CapacityLimiter(1)  # a model is asked by one thread at a time
     return app
 
@@ -63,21 +64,26 @@ async def body_of(request: Request, limit: int) -> bytes:
     size = int(told) if told.isdigit() else 0
     if size <= limit:
         size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                break
-            parts.append(part)
+        try:
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    break
+                parts.append(part)
+        except ClientDisconnect as exc:
+            raise HTTPException(400, "the client has gone") from exc
     if size > limit:
         raise HTTPException(413, f"the request has more than {limit} bytes; send fewer rows")
     return b"".join(parts)
 
 
-async def _server(request: Request) -> Response:
+async def about(request: Request) -> Response:
+    """What the protocol wants to know of a server."""
     return JSONResponse({"name": "stackyard-bentoml", "extensions": []})
 
 
-async def _live(request: Request) -> Response:
+async def live(request: Request) -> Response:
+    """That the process answers."""
     return JSONResponse({"live": True})
 
 
@@ -108,7 +114,7 @@ def _hosted(request: Request) -> Hosted:
     """The model, if it is the one that is asked for."""
     hosted: Hosted | None = request.app.state.hosted
     if hosted is None:
-        raise HTTPException(503, "no model is ready")
+        raise HTTPException(503, request.app.state.fault or "no model is ready")
     asked: dict[str, Any] = request.path_params
     for key, has in (("name", hosted.name), ("version", hosted.version)):
         if asked.get(key, has) != has:

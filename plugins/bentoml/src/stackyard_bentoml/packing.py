@@ -5,6 +5,7 @@ BentoML reads where its store is when it is imported, so no process of the user'
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -55,6 +56,15 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **ours}
 
 
+def tag_of(name: str, version: str, digest: str) -> str:
+    """BentoML's name of a version; it takes 63 letters, no capitals, for what is after the colon.
+
+    ``RC`` and ``rc`` are two versions, also of one model; so the digest is of both.
+    """
+    exact = hashlib.sha256(f"{version} {digest}".encode()).hexdigest()
+    return f"{name}:{version.lower()[:40]}-{exact[:20]}"
+
+
 def pack(home: Path, package: ModelPackage, source: Path, name: str, version: str) -> Packed:
     """Make a bento of the package, unless there is one of this name, version and digest.
 
@@ -68,7 +78,7 @@ def pack(home: Path, package: ModelPackage, source: Path, name: str, version: st
     Raises:
         Unavailable: BentoML cannot make it; the message has its last lines.
     """
-    tag = f"{name}:{version.lower()[:40]}-{package.digest[:20]}"
+    tag = tag_of(name, version, package.digest)
     facts = {"name": name, "version": version, "package": asdict(package)}
     order = {"tag": tag, "source": str(source), "facts": facts}
     home.mkdir(mode=0o700, parents=True, exist_ok=True)

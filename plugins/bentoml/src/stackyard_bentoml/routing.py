@@ -7,7 +7,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from stackyard.components.server import signature_of
 from stackyard.inference_writer import Role
 from stackyard_bentoml import state as states
 from stackyard_bentoml.log import Exchange, Log
-from stackyard_bentoml.model_app import ID, body_of, error
-from stackyard_bentoml.slot import Answer, Slot
+from stackyard_bentoml.model_app import ID, body_of
+from stackyard_bentoml.slot import Answer, Slot, no_answer
+from stackyard_bentoml.state import State
+from stackyard_bentoml.wire import APPLY
 
-APPLY = "/stackyard/apply"
+AWAKE = 3.0  # seconds in which a process that is well tells about its model
 REASON = 500  # bytes of what a model says it cannot answer, in the log
-COPIES = 256  # requests whose copies may wait for the shadow; beyond them copies are left out
+COPIES = 256  # that may wait for the shadow; beyond them, or their bytes, copies are left out
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Router:
         self._state = state
         self._signatures = {v: signature_of(p) for v, p in state.packages.items()}
         self._copies: set[asyncio.Task[None]] = set()
+        self._copies_bytes = 0
         self._copies_left_out = 0
         settings = state.settings
         self._log = None
@@ -66,18 +69,26 @@ class Router:
                 memory=settings.log_memory,
             )
 
-    async def apply(self) -> str:
+    async def apply(self, ready: Collection[str] = ()) -> str:
         """Take over the state as it is now; return why it cannot be, or an empty text.
 
-        Every slot gets its model before any request goes another way.
+        A version that gets more than before has its model ready before any request goes another
+        way. The others are not asked: one that hangs must not stop what takes requests from it.
+
+        Args:
+            ready: Versions that have to be ready, too.
         """
         state = states.read(self._folder)
         if state is None:
             return "there is no endpoint any more"
-        for slot in state.slots:
-            given = await self._slots[slot].ask("POST", APPLY)
-            if given is None or not given.ok:
-                return _reason(given, slot)
+        for slot, version in state.slots.items():
+            if version in ready or _gets(state, version) > _gets(self._state, version):
+                patience = state.settings.ready_within
+                given = await self._slots[slot].ask("POST", APPLY, within=patience)
+                if not given.ok:
+                    return str(json.loads(given.content)["error"])
+        if states.read(self._folder) != state:  # who asked for it has given up
+            return "what the endpoint shall serve was changed meanwhile"
         # Of a version that has gone, answers may still wait for the log.
         self._signatures |= {v: signature_of(p) for v, p in state.packages.items()}
         self._state = state
@@ -94,16 +105,17 @@ class Router:
         version = wanted or _chosen(rollout)
         self._check_version(version)
         given = await self._ask(version, asked)
-        if given is None and wanted is None and version != rollout.champion:
-            self._keep(version, "challenger", asked, None)
+        if given.failed and wanted is None and version != rollout.champion:
+            self._keep(version, "challenger", asked, given)
             version, asked = rollout.champion, replace(asked, began=time.perf_counter())
             given = await self._ask(version, asked)
         self._keep(
             version, "champion" if version == rollout.champion else "challenger", asked, given
         )
-        if rollout.shadow is not None and wanted is None:
+        refused = 400 <= given.status < 500
+        if rollout.shadow is not None and wanted is None and not refused:
             self._copy(rollout.shadow, asked)
-        return _response(given, version)
+        return _response(given)
 
     async def forward(self, request: Request) -> Response:
         """Let a slot tell what is asked about a version, or about the champion."""
@@ -111,7 +123,7 @@ class Router:
         version = request.path_params.get("version") or self._rollout().champion
         self._check_version(version)
         slot = self._slots[self._state.slot_of(version)]
-        return _response(await slot.ask("GET", request.url.path), version)
+        return _response(await slot.ask("GET", request.url.path, within=AWAKE))
 
     async def flush(self) -> None:
         """Have in the log what was answered until now, and what the shadow said of it."""
@@ -143,14 +155,18 @@ class Router:
             raise HTTPException(503, "no model is ready")
         return self._state.rollout
 
-    async def _ask(self, version: str, asked: _Asked) -> Answer | None:
-        """The answer of a version; None where its process gives none, or has another one now."""
+    async def _ask(self, version: str, asked: _Asked) -> Answer:
+        """The answer of a version. The champion's process may be started again meanwhile."""
         state = self._state
         if version not in state.slots.values():
-            return None
-        path = f"/v2/models/{state.name}/versions/{version}/infer"
+            return no_answer(f"there is no version {version!r} any more")
+        last = version == self._rollout().champion
         return await self._slots[state.slot_of(version)].ask(
-            "POST", path, asked.body, **{ID: asked.id}
+            "POST",
+            f"/v2/models/{state.name}/versions/{version}/infer",
+            asked.body,
+            within=state.settings.ready_within if last else state.settings.answer_within,
+            headers={ID: asked.id},
         )
 
     def _check_version(self, version: str) -> None:
@@ -164,26 +180,32 @@ class Router:
             raise HTTPException(404, f"there is no model {asked!r} here, but {name!r}")
 
     def _copy(self, version: str, asked: _Asked) -> None:
-        if len(self._copies) >= COPIES:
+        room = self._state.settings.log_memory - self._copies_bytes
+        if len(self._copies) >= COPIES or len(asked.body) > room:
             self._copies_left_out += 1
             return
+        self._copies_bytes += len(asked.body)
         task = asyncio.create_task(self._shadow(version, replace(asked, began=time.perf_counter())))
         self._copies.add(task)
         task.add_done_callback(self._copies.discard)
 
     async def _shadow(self, version: str, asked: _Asked) -> None:
-        self._keep(version, "shadow", asked, await self._ask(version, asked))
+        try:
+            self._keep(version, "shadow", asked, await self._ask(version, asked))
+        finally:
+            self._copies_bytes -= len(asked.body)
 
-    def _keep(self, version: str, role: Role, asked: _Asked, given: Answer | None) -> None:
+    def _keep(self, version: str, role: Role, asked: _Asked, given: Answer) -> None:
         """Have in the log what a version answered, or that it did not."""
         if self._log is None:
             return
         took = time.perf_counter() - asked.began
         facts = (asked.came, version, role, took, asked.id)
-        if given is not None and given.ok:
+        if given.ok:
             self._log.put(Exchange(*facts, asked.body, given.content))
         else:
-            self._log.put(Exchange(*facts, error=_why(given)))
+            why = given.content[:REASON].decode(errors="replace")
+            self._log.put(Exchange(*facts, error=f"{given.status}: {why}"))
 
 
 def _chosen(rollout: Rollout) -> str:
@@ -193,21 +215,12 @@ def _chosen(rollout: Rollout) -> str:
     return rollout.champion
 
 
-def _response(given: Answer | None, version: str) -> Response:
-    if given is None:
-        return error(503, f"the process of version {version!r} does not answer")
+def _gets(state: State, version: str) -> tuple[int, bool]:
+    """How much a version has to do: its percent of the requests, and whether it watches."""
+    if state.rollout is None:
+        return 0, False
+    return state.rollout.traffic.get(version, 0), version == state.rollout.shadow
+
+
+def _response(given: Answer) -> Response:
     return Response(given.content, given.status, media_type="application/json")
-
-
-def _why(given: Answer | None) -> str:
-    """Why there was no answer, for the log."""
-    if given is None:
-        return "503: its process does not answer"
-    return f"{given.status}: {given.content[:REASON].decode(errors='replace')}"
-
-
-def _reason(given: Answer | None, slot: str) -> str:
-    """Why a slot does not have its model."""
-    if given is None:
-        return f"model process {slot!r} does not answer"
-    return str(json.loads(given.content)["error"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -13,6 +14,17 @@ from stackyard_bentoml.state import State
 FOLDER = "STACKYARD_BENTOML_ENDPOINT"  # the endpoint's folder, in the processes' environment
 # A model is asked by one thread; more would only fight for the processors.
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+
+
+def service_name(component: str, endpoint: str) -> str:
+    """What the processes of an endpoint are called; no other endpoint's are called so.
+
+    No endpoint has a ``_`` in its name. More than 64 letters are too many for a service.
+    """
+    full = f"{component.replace('.', '-')}_{endpoint}"
+    if len(full) <= 64:
+        return full
+    return f"{full[:51]}_{hashlib.sha256(full.encode()).hexdigest()[:12]}"
 
 
 def described(name: str, folder: Path, state: State, home: Path, ready_within: float) -> Service:

@@ -26,11 +26,9 @@ from stackyard.supervisor import Health, Supervisor
 from stackyard_bentoml import state as states
 from stackyard_bentoml.config import BentomlConfig
 from stackyard_bentoml.packing import pack
-from stackyard_bentoml.running import described, is_free
-from stackyard_bentoml.state import Settings, State
-from stackyard_bentoml.wire import ask
-
-APPLY = "/stackyard/apply"
+from stackyard_bentoml.running import described, is_free, service_name
+from stackyard_bentoml.state import State
+from stackyard_bentoml.wire import APPLY, ask
 
 
 class BentomlServer(Server):
@@ -61,7 +59,7 @@ class BentomlServer(Server):
                 before = None
             if before is not None and version in before.packages:
                 check_same_model(package, name, version, before.packages[version].digest)
-                return self._endpoint(self._start(folder, before))
+                return self._endpoint(self._start(folder, before, version))
             wanted = self._with(before, name, version)
             packed = pack(self._home, package, source, name, version)
             wanted = replace(
@@ -74,8 +72,9 @@ class BentomlServer(Server):
             with ExitStack() as undo:
                 if before is None:
                     undo.callback(self._stop, folder)
-                started = self._start(folder, before or replace(wanted, rollout=None, slots={}))
-                made = self._apply(folder, started, replace(wanted, port=started.port))
+                begun = before or replace(wanted, rollout=None, slots={})
+                started = self._start(folder, begun, version)
+                made = self._apply(folder, started, replace(wanted, port=started.port), version)
                 undo.pop_all()
             return made
 
@@ -126,8 +125,14 @@ class BentomlServer(Server):
         state = states.read(log.parent)
         if state is None and not log.is_dir():
             self._of(name)
+        if state is not None and not state.settings.log and not log.is_dir():
+            raise NotFound(
+                f"endpoint {name!r} has no inference log: it was deployed with log: false. "
+                "Undeploy it and deploy it again"
+            )
         if state is not None and self._known(state) != "stopped":
-            self._ask(state, "POST", "/stackyard/flush")
+            seconds = state.settings.answer_within + self.context.deadline  # copies, then the log
+            self._ask(state, "POST", "/stackyard/flush", seconds=seconds)
         return log
 
     def _folder(self, name: str) -> Path:
@@ -143,14 +148,8 @@ class BentomlServer(Server):
     def _with(self, before: State | None, name: str, version: str) -> State:
         """The state with the version in a slot of its own."""
         if before is None:
-            settings = Settings(
-                self.config.max_request,
-                self.config.log,
-                self.config.log_every,
-                self.config.log_memory,
-            )
             port = self.config.port or free_port()
-            return State(name, port, settings, Rollout(version), {states.SLOTS[0]: version})
+            return State(name, port, self.config, Rollout(version), {states.SLOTS[0]: version})
         assert before.rollout is not None
         rollout = before.rollout.added(version)
         taken = before.slot_of(rollout.champion)
@@ -171,13 +170,17 @@ class BentomlServer(Server):
             before = self._of(name)
             if before.rollout is None:
                 raise Unavailable(f"endpoint {name!r}: no version got ready. Deploy it again")
-            rollout = change(before.rollout)
-            if rollout == before.rollout:
-                return self._endpoint(before)
-            return self._apply(folder, before, replace(before, rollout=rollout))
+            # Also what is so already: a process that was killed may not have told the endpoint.
+            return self._apply(folder, before, replace(before, rollout=change(before.rollout)))
 
-    def _apply(self, folder: Path, before: State, wanted: State) -> Endpoint:
+    def _apply(self, folder: Path, before: State, wanted: State, *ready: str) -> Endpoint:
         """Let the endpoint take over ``wanted``; where it cannot, it stays as it was.
+
+        Args:
+            folder: The endpoint's.
+            before: What it serves.
+            wanted: What it shall serve.
+            ready: Versions that must be ready, besides those that get more requests than before.
 
         Raises:
             Unavailable: it cannot; says why.
@@ -185,12 +188,19 @@ class BentomlServer(Server):
         with ExitStack() as undo:
             undo.callback(states.write, folder, before)
             states.write(folder, wanted)
-            self._ask(wanted, "POST", APPLY, seconds=self.config.ready_within)
+            self._tell(wanted, *ready)
             undo.pop_all()
         return self._endpoint(wanted)
 
-    def _start(self, folder: Path, state: State) -> State:
-        """Have the endpoint's processes running; return where they are.
+    def _tell(self, state: State, *ready: str) -> None:
+        asked = "&".join(f"ready={version}" for version in ready)
+        self._ask(state, "POST", f"{APPLY}?{asked}", seconds=self.config.ready_within)
+
+    def _start(self, folder: Path, state: State, version: str) -> State:
+        """Have the endpoint's processes running, and ``version`` ready if it is one of theirs.
+
+        Returns:
+            Where they are.
 
         Raises:
             Unavailable: they do not get ready; says why.
@@ -200,9 +210,11 @@ class BentomlServer(Server):
             state = replace(state, port=free_port())
         if state != states.read(folder):
             states.write(folder, state)
-        if known != "ready":  # what runs is never started again: that would fail requests
+        if known == "ready":  # what runs is never started again: that would fail requests
+            self._tell(state, version)
+        else:
             self._run(folder, state)
-        self._ask(state, "POST", APPLY, seconds=self.config.ready_within)
+            self._tell(state, version, *([state.rollout.champion] if state.rollout else []))
         return state
 
     def _run(self, folder: Path, state: State) -> None:
@@ -219,7 +231,7 @@ class BentomlServer(Server):
         states.remove(folder)
 
     def _service_name(self, name: str) -> str:
-        return f"{self.context.name.replace('.', '-')}-{name}"
+        return service_name(self.context.name, name)
 
     def _ask(
         self, state: State, method: str, path: str, content: Any = None, seconds: float = 0.0

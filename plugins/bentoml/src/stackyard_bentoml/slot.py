@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +27,16 @@ class Answer:
         """Whether it did what was asked."""
         return self.status == 200
 
+    @property
+    def failed(self) -> bool:
+        """Whether another version may do better: it failed, or is not the version asked for."""
+        return self.status >= 500 or self.status == 404
+
+
+def no_answer(reason: str) -> Answer:
+    """What stands for the answer that a process does not give."""
+    return Answer(503, json.dumps({"error": reason}).encode())
+
 
 class Slot:
     """Sends requests to the address that BentoML gave to a dependency.
@@ -32,25 +45,39 @@ class Slot:
     it those that are under way (proxy2.py, SessionManager); so this one keeps its connections.
 
     Args:
+        name: What the endpoint's state calls it.
         address: ``file:///path/of/a.sock`` or ``tcp://host:port``.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, name: str, address: str) -> None:
+        self._name = name
         self._address = urlsplit(address)
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(
-        self, method: str, path: str, content: bytes | None = None, **headers: str
-    ) -> Answer | None:
-        """The answer to one request; None where the process gives none."""
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        within: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The answer to one request; ``no_answer`` where none comes within so many seconds."""
         session = self._opened()
-        for _ in range(TRIES):
-            try:
-                async with session.request(method, path, data=content, headers=headers) as given:
-                    return Answer(given.status, await given.read())
-            except aiohttp.ClientError:
-                continue
-        return None
+        try:
+            async with asyncio.timeout(within):
+                for _ in range(TRIES):
+                    try:
+                        async with session.request(
+                            method, path, data=content, headers=headers
+                        ) as given:
+                            return Answer(given.status, await given.read())
+                    except aiohttp.ClientError:
+                        continue
+        except TimeoutError:
+            return no_answer(f"model process {self._name!r} gave no answer within {within:g} s")
+        return no_answer(f"model process {self._name!r} does not answer")
 
     async def close(self) -> None:
         """Let the connections go."""
@@ -68,7 +95,6 @@ class Slot:
             else:
                 connector = aiohttp.TCPConnector(**limits)
                 base = f"http://{self._address.netloc}"
-            # BentoML ends what takes too long.
-            patience = aiohttp.ClientTimeout(total=None)
+            patience = aiohttp.ClientTimeout(total=None)  # each request has its own
             self._session = aiohttp.ClientSession(base, connector=connector, timeout=patience)
         return self._session

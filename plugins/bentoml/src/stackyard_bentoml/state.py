@@ -7,29 +7,21 @@ are told that it has changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stackyard.components.registry import Field, ModelPackage, Signature
 from stackyard.components.rollout import Rollout
+from stackyard.locking import locked as locked_file
 from stackyard.whole_file import write_whole
+from stackyard_bentoml.config import BentomlConfig
 
 FILE = "endpoint.json"
 INFERENCES = "inferences"
 SLOTS = ("a", "b")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the endpoint's processes need of the configuration."""
-
-    max_request: int
-    log: bool
-    log_every: float
-    log_memory: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ class State:
 
     name: str
     port: int
-    settings: Settings
+    settings: BentomlConfig
     rollout: Rollout | None = None
     slots: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, ModelPackage] = field(default_factory=dict)
@@ -73,7 +65,7 @@ def read(folder: Path) -> State | None:
     rollout = data.pop("rollout")
     packages = {version: package_of(one) for version, one in data.pop("packages").items()}
     return State(
-        settings=Settings(**data.pop("settings")),
+        settings=BentomlConfig(**data.pop("settings")),
         rollout=None if rollout is None else Rollout(**rollout),
         packages=packages,
         **data,
@@ -103,15 +95,10 @@ def package_of(data: Mapping[str, Any]) -> ModelPackage:
     )
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> AbstractContextManager[None]:
     """Only one process at a time changes an endpoint; a dead one holds no lock."""
-    import fcntl
-
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / ".lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return locked_file(folder / ".lock")
 
 
 def _fields(rows: Any) -> tuple[Field, ...]:

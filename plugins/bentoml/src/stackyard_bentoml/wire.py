@@ -9,6 +9,8 @@ from typing import Any
 from stackyard.errors import InvalidInput, NotFound, Unavailable
 from stackyard.loopback import HOST
 
+APPLY = "/stackyard/apply"  # at the gateway and at the slots: the endpoint's state has changed
+
 
 def ask(
     port: int, method: str, path: str, *, content: Any = None, seconds: float = 30.0
@@ -23,13 +25,18 @@ def ask(
         seconds: How long the answer may take.
 
     Raises:
-        InvalidInput: the request is refused; says why.
+        InvalidInput: the request is refused, or is no JSON; says why.
         NotFound: there is no such model or version.
         Unavailable: nothing answers in time, or the endpoint cannot.
     """
     import msgspec
 
-    body = None if content is None else msgspec.json.encode(content)
+    try:
+        body = None if content is None else msgspec.json.encode(content)
+    except (TypeError, ValueError) as exc:
+        raise InvalidInput(
+            f"request: it is no JSON: {exc}. Make it with encode_request(rows)"
+        ) from exc
     headers = {} if body is None else {"content-type": "application/json"}
     connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
     try:
@@ -37,10 +44,9 @@ def ask(
         answer = connection.getresponse()
         raw = answer.read()
     except (OSError, http.client.HTTPException) as exc:
-        raise Unavailable(
-            f"http://{HOST}:{port}{path}: no answer within {seconds:g} s "
-            f"({type(exc).__name__}: {exc})"
-        ) from exc
+        late = isinstance(exc, TimeoutError)
+        how = f" within {seconds:g} s" if late else f" ({type(exc).__name__}: {exc})"
+        raise Unavailable(f"http://{HOST}:{port}{path}: no answer{how}") from exc
     finally:
         connection.close()
     try:
