@@ -118,7 +118,7 @@ async def _forward(request: Request) -> Response:
 
 
 async def _apply(request: Request) -> Response:
-    reason = await _router(request).apply(request.query_params.getlist("ready"))
+    reason = await _router(request).apply(await request.json())
     return error(500, reason) if reason else JSONResponse({})
 
 

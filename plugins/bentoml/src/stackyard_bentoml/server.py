@@ -193,8 +193,7 @@ class BentomlServer(Server):
         return self._endpoint(wanted)
 
     def _tell(self, state: State, *ready: str) -> None:
-        asked = "&".join(f"ready={version}" for version in ready)
-        self._ask(state, "POST", f"{APPLY}?{asked}", seconds=self.config.ready_within)
+        self._ask(state, "POST", APPLY, ready, seconds=self.config.ready_within)
 
     def _start(self, folder: Path, state: State, version: str) -> State:
         """Have the endpoint's processes running, and ``version`` ready if it is one of theirs.
