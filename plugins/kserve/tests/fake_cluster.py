@@ -1,12 +1,9 @@
 """A fake Kubernetes API server with a fake KServe behind it. It is no cluster.
 
 It keeps InferenceServices in memory and answers as the real API does where that matters here:
-resource versions and conflicts, 404 and 422, finalizers, a login. Behind it is as much of KServe's
-Knative mode as a rollout needs: each change of annotations or model makes a revision, which gets
-ready later or not at all; ``canaryTrafficPercent`` splits the requests between it and the revision
-that KServe remembers as rolled out, by the rules of KServe's ``ksvc_reconciler.go`` and
-``inference_service_status.go``, one step for each look at the status. Requests are answered with
-the models themselves.
+resource versions and conflicts, 404 and 422, finalizers, a login. Behind it is a fake of KServe's
+controller, which goes on by a step with each look at the status (see ``fake_controller``). Requests
+are answered with the models themselves.
 """
 
 from __future__ import annotations
@@ -18,19 +15,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from stackyard.components.registry import Field, ModelPackage, Signature
+from fake_controller import Kept, host, reconcile
+
 from stackyard.errors import InvalidInput
-from stackyard.inference import answer
-from stackyard.models import SIGNATURE, load_model
 
 TOKEN = "fake-token"
 ROOT = "/apis/serving.kserve.io/v1beta1/namespaces/"
-MISSING_IMAGE = "registry.example/missing:1"
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -52,32 +46,6 @@ class Refused(Exception):
         self.code, self.reason, self.message, self.name = code, reason, message, name
 
 
-@dataclass
-class Revision:
-    """What Knative makes of one template."""
-
-    name: str
-    template: Any
-    predictor: dict[str, Any]
-    made: float = field(default_factory=time.monotonic)
-    ready: bool = False
-    failure: tuple[str, str] = ("", "")  # reason, message
-    answers: Callable[[Any], Any] | None = None
-
-
-@dataclass
-class Kept:
-    """An InferenceService and its revisions."""
-
-    body: dict[str, Any]
-    revisions: list[Revision] = field(default_factory=list)
-    looks: int = 2  # at it that are left once it is being deleted
-
-    @property
-    def latest_ready(self) -> Revision | None:
-        return next((one for one in reversed(self.revisions) if one.ready), None)
-
-
 class FakeCluster:
     """The fake API server and gateway, on one port of loopback, until ``stop``.
 
@@ -91,7 +59,10 @@ class FakeCluster:
         calls: Method and path of every call to the API.
     """
 
-    def __init__(self, schema: Callable[[dict[str, Any]], list[str]] = lambda body: []) -> None:
+    def __init__(
+        self, schema: Callable[[dict[str, Any]], list[str]] = lambda body: [], clock: Any = time
+    ) -> None:
+        self._clock = clock
         self.delay = 0.0
         self.schema = schema
         self.outage = 0
@@ -219,62 +190,12 @@ class FakeCluster:
         if self.asleep:
             self.asleep -= 1
         else:
-            self._reconcile(kept)
+            reconcile(kept, self._clock.monotonic(), self.delay)
         return shown
-
-    def _reconcile(self, kept: Kept) -> None:
-        name, spec = kept.body["metadata"]["name"], kept.body["spec"]["predictor"]
-        model = {k: v for k, v in spec.items() if k != "canaryTrafficPercent"}
-        template = copy.deepcopy([kept.body["metadata"].get("annotations"), model])
-        if not kept.revisions or kept.revisions[-1].template != template:
-            number = len(kept.revisions) + 1
-            made = Revision(f"{name}-predictor-{number:05d}", template, model)
-            kept.revisions.append(made)
-        newest = kept.revisions[-1]
-        if time.monotonic() >= newest.made + self.delay and not (newest.ready or newest.failure[0]):
-            self._start(newest, name)
-        status = kept.body.setdefault("status", {"components": {"predictor": {}}})
-        predictor = status["components"]["predictor"]
-        traffic = self._traffic(kept, spec.get("canaryTrafficPercent"), predictor)
-        _propagate(predictor, kept, traffic)
-        status |= _told(kept, traffic, f"http://{self._host(kept)}")
-
-    def _start(self, revision: Revision, name: str) -> None:
-        containers = revision.predictor.get("containers") or [{}]
-        if containers[0].get("image") == MISSING_IMAGE:
-            revision.failure = ("RevisionFailed", f'Unable to fetch image "{MISSING_IMAGE}"')
-            return
-        settings = {one["name"]: one.get("value") for one in containers[0].get("env", [])}
-        if uri := settings.get("STORAGE_URI", "").removeprefix("file://"):
-            try:
-                revision.answers = _answering(uri, settings, name)
-            except Exception as exc:
-                revision.failure = ("ModelLoadFailed", f"{type(exc).__name__}: {exc}")
-                return
-        revision.ready = True
-
-    def _traffic(self, kept: Kept, percent: int | None, known: dict[str, Any]) -> list[Any]:
-        ready = kept.latest_ready
-        if ready is None:
-            return []
-        host, rolled_out = self._host(kept, "-predictor"), known.get("latestRolledoutRevision")
-        newest = {"revisionName": ready.name, "latestRevision": True, "tag": "latest",
-                  "url": f"http://latest-{host}"}  # fmt: skip
-        if percent is None or not rolled_out:
-            return [newest | {"percent": 100}]
-        if percent == 100:
-            return [newest | {"percent": 100}]
-        other = {"revisionName": rolled_out, "latestRevision": False, "tag": "prev",
-                 "url": f"http://prev-{host}", "percent": 100 - percent}  # fmt: skip
-        return [newest | {"percent": percent}, other]
-
-    def _host(self, kept: Kept, suffix: str = "") -> str:
-        metadata = kept.body["metadata"]
-        return f"{metadata['name']}{suffix}.{metadata['namespace']}.example.test"
 
     # The gateway
 
-    def infer(self, host: str, name: str, request: Any) -> Any:
+    def infer(self, asked: str, name: str, request: Any) -> Any:
         """Answer an inference request with the model that the traffic chooses."""
         with self._lock:
             kept = self._kept.get(name)
@@ -282,13 +203,13 @@ class FakeCluster:
                 raise Refused(404, None, "no route")
             predictor = kept.body.get("status", {})["components"]["predictor"]
             targets = predictor.get("traffic", [])
-            if host == self._host(kept):
+            if asked == host(kept):
                 weights = [one["percent"] for one in targets]
                 chosen = self._random.choices(targets, weights)[0]
             else:
-                chosen = next((one for one in targets if one["url"] == f"http://{host}"), None)
+                chosen = next((one for one in targets if one["url"] == f"http://{asked}"), None)
             if chosen is None:
-                raise Refused(404, None, f"no route for {host}")
+                raise Refused(404, None, f"no route for {asked}")
             model = {one.name: one for one in kept.revisions}[chosen["revisionName"]].answers
         assert model is not None
         return model(request)
@@ -336,67 +257,3 @@ class FakeCluster:
                 """Say nothing."""
 
         return Handler
-
-
-def _answering(folder: str, settings: dict[str, Any], name: str) -> Callable[[Any], Any]:
-    """A container that serves the package in ``folder``."""
-    package = ModelPackage("sklearn-skops", folder, settings["STACKYARD_DIGEST"])
-    model = load_model(package)
-    facts = json.loads((Path(folder) / SIGNATURE).read_text())["inputs"]
-    fields = tuple(Field(f["name"], f["datatype"], tuple(f["shape"])) for f in facts)
-    signature, version = Signature(fields), settings["STACKYARD_VERSION"]
-    return lambda request: answer(
-        model, signature, request, name=name, version=version, id=str(uuid.uuid4())
-    )
-
-
-def _propagate(predictor: dict[str, Any], kept: Kept, traffic: list[dict[str, Any]]) -> None:
-    """What KServe takes from Knative's status into its own: ``PropagateStatus``."""
-    ready = kept.latest_ready
-    predictor["latestCreatedRevision"] = kept.revisions[-1].name
-    if ready is None:
-        return
-    predictor["latestReadyRevision"] = ready.name
-    whole: dict[str, int] = {}
-    for one in traffic:
-        whole[one["revisionName"]] = whole.get(one["revisionName"], 0) + one["percent"]
-    newest = traffic[0]
-    if predictor.get("latestRolledoutRevision") != ready.name:
-        if newest["percent"] == 100:
-            predictor["previousRolledoutRevision"] = predictor.get("latestRolledoutRevision", "")
-            predictor["latestRolledoutRevision"] = ready.name
-    elif ready is kept.revisions[-1] and newest["percent"] < 100 and whole[ready.name] == 100:
-        predictor["latestRolledoutRevision"] = (
-            predictor["previousRolledoutRevision"] or predictor["latestRolledoutRevision"]
-        )
-    predictor["traffic"] = traffic
-
-
-def _told(kept: Kept, traffic: list[Any], url: str) -> dict[str, Any]:
-    """Conditions, model status and address."""
-    newest = kept.revisions[-1]
-    reason, message = newest.failure
-    state = "True" if newest.ready else "False" if reason else "Unknown"
-    configuration = {"type": "PredictorConfigurationReady", "status": state}
-    if reason:
-        configuration |= {"reason": reason, "message": message}
-    elif not newest.ready:
-        configuration |= {"reason": "Deploying", "message": "the pod is starting"}
-    routed = {"status": "True" if traffic else "Unknown"}
-    told: dict[str, Any] = {
-        "conditions": [
-            configuration,
-            configuration | {"type": "PredictorReady"},
-            {"type": "PredictorRouteReady", **routed},
-            {"type": "IngressReady", **routed},
-        ]
-    }
-    told["modelStatus"] = {"transitionStatus": "UpToDate" if newest.ready else "InProgress"}
-    if reason == "ModelLoadFailed":
-        told["modelStatus"] = {
-            "transitionStatus": "BlockedByFailedLoad",
-            "lastFailureInfo": {
-                "reason": reason, "message": message, "modelRevisionName": newest.name,
-            },
-        }  # fmt: skip
-    return told | ({"url": url} if traffic else {})

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -348,11 +347,7 @@ def test_a_model_of_arrays_and_its_v1(tmp_path: Path) -> None:
         served.predictions({"instances": [[1.0], [2.0, 3.0]]})
 
 
-def test_it_starts_and_stops_quickly(
-    server: LocalKServe, package: ModelPackage, root: Path
-) -> None:
+def test_it_ends_and_starts_again(server: LocalKServe, package: ModelPackage, root: Path) -> None:
     server.undeploy("delays")
     assert processes(root) == []
-    began = time.monotonic()
     assert server.deploy(package, "delays", "1").status == "ready"
-    assert time.monotonic() - began < 30

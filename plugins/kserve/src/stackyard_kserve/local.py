@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from stackyard.components.server import (
 )
 from stackyard.errors import NotFound, Unavailable
 from stackyard.locking import locked
-from stackyard.loopback import HOST, answers
+from stackyard.loopback import HOST, answers, free_port
 from stackyard.models import SKLEARN, verified_folder
 from stackyard.supervisor import Supervisor
 from stackyard.whole_file import write_whole
@@ -125,7 +124,7 @@ class LocalKServe(Server):
         self, name: str, before: Deployed, python: Path, folder: Path, version: str, digest: str
     ) -> None:
         """Start a process, and end the one before once it is ready."""
-        supervisor, port = self._supervisor(), _free_port()
+        supervisor, port = self._supervisor(), free_port()
         if before.next:  # left by a process of ours that was killed meanwhile
             supervisor.down(_service(name, before.next))
         self._write(name, Deployed(before.version, before.digest, before.port, port))
@@ -219,9 +218,3 @@ def _service(name: str, port: int) -> str:
 def _ready(url: str, name: str) -> str:
     """The address that answers once the model does."""
     return f"{url}/v2/models/{name}/ready"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
