@@ -23,7 +23,8 @@ class KServeConfig:
             Left out: ``KUBECONFIG``, else ``~/.kube/config``, else the pod that this runs in.
         context: Its context, if it is not the current one.
         storage: Where packages of this machine are copied to, so that the cluster can read them:
-            ``s3://acme-ml/models``. Left out: only packages that are there already can be served.
+            ``s3://acme-ml/models``. Left out: those of this machine, to which registries bring
+            theirs, cannot be served.
         service_account: Service account of the pods, with the credentials to read them.
         images: Image of the server for each format that KServe has none for, such as
             ``sklearn-skops``. It gets the model in ``/mnt/models``.
