@@ -14,7 +14,7 @@ import importlib.metadata
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -120,9 +120,13 @@ def verified_folder(package: ModelPackage, *, fetch: Callable[[str], Path] | Non
 def read_signature(folder: Path) -> Signature | None:
     """The signature in the folder of a ``sklearn-skops`` package, None where it has none."""
     try:
-        facts = json.loads((folder / SIGNATURE).read_bytes())
+        return signature_from(json.loads((folder / SIGNATURE).read_bytes()))
     except FileNotFoundError:
         return None
+
+
+def signature_from(facts: Mapping[str, Any]) -> Signature:
+    """A signature from what ``asdict`` made of it, and JSON of that."""
     inputs, outputs = (
         tuple(Field(f["name"], f["datatype"], tuple(f["shape"])) for f in facts[part])
         for part in ("inputs", "outputs")

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stackyard.components.registry import Field, ModelPackage, Signature
+from stackyard.components.registry import ModelPackage
 from stackyard.components.rollout import Rollout
 from stackyard.locking import locked as locked_file
+from stackyard.models import signature_from
 from stackyard.whole_file import write_whole
 from stackyard_bentoml.config import BentomlConfig
 
@@ -90,7 +91,7 @@ def package_of(data: Mapping[str, Any]) -> ModelPackage:
         data["format"],
         data["uri"],
         data["digest"],
-        signature and Signature(_fields(signature["inputs"]), _fields(signature["outputs"])),
+        signature and signature_from(signature),
         tuple(data["requirements"]),
     )
 
@@ -99,7 +100,3 @@ def locked(folder: Path) -> AbstractContextManager[None]:
     """Only one process at a time changes an endpoint; a dead one holds no lock."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return locked_file(folder / ".lock")
-
-
-def _fields(rows: Any) -> tuple[Field, ...]:
-    return tuple(Field(one["name"], one["datatype"], tuple(one["shape"])) for one in rows)
