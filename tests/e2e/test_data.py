@@ -287,8 +287,8 @@ def test_damage_is_told(versioned: Place) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        ("checkout", 2, "name a version, NAME[@ID], or --run RUN"),
-        ("checkout flights --run latest", 2, "name a version, NAME[@ID], or --run RUN"),
+        ("checkout", 2, "name either a version, NAME[@ID], or --run RUN"),
+        ("checkout flights --run latest", 2, "not both of a version, NAME[@ID], or --run RUN"),
         ("checkout flights", 2, "say where: --to PATH"),
         ("checkout fligths --to x", 2, "Did you mean 'flights'?"),
         ("checkout flights@0000 --to x", 2, "Versions: "),
