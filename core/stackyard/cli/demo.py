@@ -163,7 +163,7 @@ def _airflow(project: Project) -> Iterator[str]:
     from stackyard.cli.services import Notes
     from stackyard.stack import open_stack
 
-    os.environ.setdefault(PORT, str(_free_port(8080)))
+    os.environ.setdefault(PORT, str(_port(8080)))
     stack = open_stack(project, "dev")
     try:
         with Notes() as notes:
@@ -175,18 +175,14 @@ def _airflow(project: Project) -> Iterator[str]:
     output.say("   Airflow is stopped")
 
 
-def _free_port(wanted: int) -> int:
+def _port(wanted: int) -> int:
     """``wanted`` if nobody listens there, else a port that is free."""
-    import socket
-
-    from stackyard.loopback import HOST, check_free
+    from stackyard.loopback import check_free, free_port
 
     try:
         check_free(wanted, "Airflow")
     except UsageError:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            return int(probe.getsockname()[1])
+        return free_port()
     return wanted
 
 
