@@ -193,7 +193,10 @@ def _history(history: StoreHistory, args: argparse.Namespace) -> int:
         (
             datetime.fromtimestamp(c["time"]).strftime("%Y-%m-%d %H:%M:%S"),
             f"{c['version']} {c['change']}".strip(),
-            ", ".join(f"{version} {share} %" for version, share in c["traffic"].items()),
+            ", ".join(
+                f"{version} {share} %"
+                for version, share in sorted(c["traffic"].items(), key=lambda one: -one[1])
+            ),
             c["actor"],
             c["run"] or "by hand",
             c["why"],
