@@ -184,7 +184,7 @@ class Cluster:
                     path = None if file is None else str(self._context.project / file)
                     config.load_kube_config(path, self._config.context, made)
             except (config.ConfigException, yaml.YAMLError) as exc:
-                why = " ".join(str(exc).split())
+                why = " ".join(str(exc).split()).rstrip(".")
                 raise InvalidInput(
                     f"{self._context.name}: there is no cluster to speak to: {why}. Set kubeconfig "
                     "in the stack, or KUBECONFIG"

@@ -59,6 +59,14 @@ class LocalKServe(Server):
 
     config: LocalKServeConfig
 
+    def instead_of(self, capability: str) -> str:
+        """What one process of KServe's cannot do, and what can."""
+        return (
+            "KServe's model server serves one version at a time: deploy the version that is wanted"
+            if capability == "canary"
+            else ""
+        )
+
     def deploy(self, package: ModelPackage, name: str, version: str) -> Endpoint:
         """See ``Server.deploy``. KServe is installed first, once for each set of requirements."""
         check_deployment(package, name, version, formats=[SKLEARN])
