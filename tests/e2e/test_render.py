@@ -66,7 +66,7 @@ def test_what_cannot_be_rendered(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project)
-    assert main(["serve", "render", "late_flights", "--stack", "here"]) == 1
+    assert main(["serve", "render", "late_flights", "--stack", "here"]) == 2
     assert "LocalKServe cannot 'render'" in capsys.readouterr().err
     (project / "file").touch()
     assert main(["serve", "render", "late_flights", "--out", "file"]) == 2
