@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from stackyard.components.orchestrator import (
     Orchestrator,
-    PipelineSettings,
     RunOutcome,
     RunRequest,
     StepEvent,
     Watch,
 )
 from stackyard.errors import (
-    ConfigError,
     ParameterError,
     RunCancelled,
     RunError,
@@ -129,7 +127,7 @@ def start(
         UsageError: the request is wrong; nothing was run.
         Unavailable: the orchestrator cannot be reached.
     """
-    from stackyard import params
+    from stackyard import params, preflight
     from stackyard.components.base import actor
     from stackyard.stack import open_stack
     from stackyard.store.records import new_run_id
@@ -137,10 +135,10 @@ def start(
     stack = open_stack(project, stack_name)
     pipeline = project.load(reference) if isinstance(reference, str) else reference
     graph, settings = stack.profile.apply(pipeline.graph())
-    require(stack, graph)
-    files = compiled(stack, graph, settings)
+    preflight.require(stack, graph)
+    files = preflight.compiled(stack, graph, settings)
     if not files:  # the steps run here, with what is installed here
-        _configured(stack, graph)
+        preflight.configured(stack, graph)
     if only is not None:
         graph.step(only)  # refused here, before the store is asked
     store = stack.store()
@@ -193,47 +191,6 @@ def _settle(store: Store, stack: Stack, run_id: str, outcome: RunOutcome) -> Non
         end = EndRecord(run_id, "cancelled", now, outcome.error, interrupted=outcome.interrupted)
         store.records.end(end)
         projection.publish(store, stack, run_id)
-
-
-def compiled(stack: Stack, graph: Graph, settings: PipelineSettings) -> Mapping[str, str]:
-    """What the stack's orchestrator generates for a pipeline, relative path to text.
-
-    Empty where it runs pipelines as they are. Nothing of this machine gets in: what the stack
-    takes from the environment has its default.
-
-    Raises:
-        ConfigError: the orchestrator refuses what the stack says; names the place.
-    """
-    orchestrator: Orchestrator = stack.component("orchestrator", None, literal=True)
-    if "compile" not in orchestrator.capabilities:
-        return {}
-    try:
-        return orchestrator.compile(graph, settings, stack.profile.name)
-    except ConfigError as exc:
-        raise ConfigError(stack.profile.located(str(exc))) from exc
-
-
-def require(stack: Stack, graph: Graph) -> None:
-    """Check, before anything runs, that the stack has what the pipeline asks for.
-
-    Raises:
-        UsageError: a component or resource is missing; names the steps that need it.
-    """
-    missing = stack.missing(graph)
-    if missing:
-        raise UsageError("\n".join(missing))
-
-
-def _configured(stack: Stack, graph: Graph) -> None:
-    """Refuse, before the first step, what the last one would be refused.
-
-    Raises:
-        ConfigError, PluginError: a component is of no flavor that is installed, or its keys are not
-            those of it.
-    """
-    for kind, instance in graph.needs():
-        if kind != "resource" and stack.has(kind, instance):
-            stack.config(kind, instance, literal=True)
 
 
 def _continued(

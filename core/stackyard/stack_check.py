@@ -149,7 +149,7 @@ def _pipeline(stack: Stack, reference: str, findings: Findings, *, wanted: bool)
 
 def _compiled(stack: Stack, graph: Graph, settings: PipelineSettings) -> list[str]:
     """What an orchestrator that compiles has against the pipeline; compiling opens nothing."""
-    from stackyard.run import compiled
+    from stackyard.preflight import compiled
 
     try:
         compiled(stack, graph, settings)

@@ -122,7 +122,7 @@ def generate(project: Project, reference: str, stack: Stack, folder: Path) -> It
         UsageError: the stack's orchestrator compiles nothing, or the stack lacks what the pipeline
             needs.
     """
-    from stackyard.run import compiled, require
+    from stackyard.preflight import compiled, require
 
     name = stack.profile.name
     graph, settings = stack.profile.apply(project.load(reference).graph())
