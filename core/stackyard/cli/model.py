@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from stackyard.cli import output
@@ -17,7 +16,7 @@ from stackyard.cli.arguments import (
     open_component,
     open_project_stack,
 )
-from stackyard.errors import UsageError
+from stackyard.cli.history import Cell, show_history
 from stackyard.store.history import StoreHistory
 
 if TYPE_CHECKING:
@@ -79,30 +78,14 @@ def _list(stack: Stack, args: argparse.Namespace) -> int:
 
 
 def _history(stack: Stack, args: argparse.Namespace) -> int:
+    none = f"no alias of a model {args.name!r} was changed here. Models"
+    columns: dict[str, Cell] = {
+        "alias": lambda change: change["alias"],
+        "from": lambda change: change["before"] or "-",
+        "to": lambda change: change["after"] or "-",
+    }
     history = _of_store(stack, args.component)
-    changes = history.read(args.name)
-    if not changes and args.name not in (known := history.names()):
-        raise UsageError(
-            f"no alias of a model {args.name!r} was changed here. Models: "
-            f"{', '.join(known) or 'none'}"
-        )
-    if args.json:
-        output.json_document({"name": args.name, "changes": changes})
-        return 0
-    rows = [
-        (
-            datetime.fromtimestamp(c["time"]).strftime("%Y-%m-%d %H:%M:%S"),
-            c["alias"],
-            c["before"] or "-",
-            c["after"] or "-",
-            c["actor"],
-            c["run"] or "by hand",
-            c["why"],
-        )
-        for c in changes
-    ]
-    output.table(rows, ("when", "alias", "from", "to", "who", "run", "why"))
-    return 0
+    return show_history(history, args.name, columns, none=none, json=args.json)
 
 
 def _promote(stack: Stack, args: argparse.Namespace) -> int:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stackyard.cli import output
 from stackyard.cli.arguments import (
@@ -18,6 +17,7 @@ from stackyard.cli.arguments import (
     open_component,
     open_project_stack,
 )
+from stackyard.cli.history import show_history
 from stackyard.cli.predict import predict
 from stackyard.errors import NotFound, UsageError
 from stackyard.rollout_history import remember
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the subcommand."""
     _, stack = open_project_stack(args.stack)
     if args.action == "history":
-        return _history(_of_store(stack, args), args)
+        return _history(stack, args)
     history = _of_store(stack, args) if args.action in CHANGES else None
     with open_component(stack, KIND, args.component, history=history) as server:
         if args.action == "status":
@@ -179,32 +179,21 @@ def _of_store(stack: Stack, args: argparse.Namespace) -> StoreHistory:
     return StoreHistory(stack.store().backend, args.component or KIND)
 
 
-def _history(history: StoreHistory, args: argparse.Namespace) -> int:
-    changes = history.read(args.endpoint)
-    if not changes:
-        known = ", ".join(history.names()) or "none"
-        raise UsageError(
-            f"nothing was changed at an endpoint {args.endpoint!r} here. Endpoints: {known}"
-        )
-    if args.json:
-        output.json_document({"name": args.endpoint, "changes": changes})
-        return 0
-    rows = [
-        (
-            datetime.fromtimestamp(c["time"]).strftime("%Y-%m-%d %H:%M:%S"),
-            f"{c['version']} {c['change']}".strip(),
-            ", ".join(
-                f"{version} {share} %"
-                for version, share in sorted(c["traffic"].items(), key=lambda one: -one[1])
-            ),
-            c["actor"],
-            c["run"] or "by hand",
-            c["why"],
-        )
-        for c in changes
-    ]
-    output.table(rows, ("when", "change", "traffic", "who", "run", "why"))
-    return 0
+def _history(stack: Stack, args: argparse.Namespace) -> int:
+    none = f"nothing was changed at an endpoint {args.endpoint!r} here. Endpoints"
+    columns = {"change": _change, "traffic": _shares_of}
+    history = _of_store(stack, args)
+    return show_history(history, args.endpoint, columns, none=none, json=args.json)
+
+
+def _change(change: dict[str, Any]) -> str:
+    return f"{change['version']} {change['change']}".strip()
+
+
+def _shares_of(change: dict[str, Any]) -> str:
+    """The largest share first."""
+    shares = sorted(change["traffic"].items(), key=lambda one: -one[1])
+    return ", ".join(f"{version} {share} %" for version, share in shares)
 
 
 def _status(server: Server, args: argparse.Namespace) -> int:
