@@ -25,12 +25,11 @@ GOOD = """
 """
 
 
-def refused(place: Place, *words: str, says: str, env: dict[str, str] | None = None) -> str:
+def refused(place: Place, *words: str, env: dict[str, str] | None = None) -> str:
     """Check that the command is refused as bad input should be; return what it said."""
     done = place.run(*words, env=env, check=False)
     assert done.returncode == 2, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
-    assert says in done.stderr, done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1, done.stderr
     assert not (place.root / "pwned").exists()
@@ -63,20 +62,21 @@ def good(place: Place) -> Place:
 )  # fmt: skip
 def test_a_wrong_stack_file(good: Place, stack: str, says: str) -> None:
     good.write("stacks/local.yaml", stack)
-    refused(good, "run", "good", says=says)
+    assert says in refused(good, "run", "good")
 
 
 def test_an_alias_bomb(good: Place) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     good.write("stacks/local.yaml", "\n".join(lines))
-    refused(good, "stack", "show", "local", says="local.yaml:")
+    assert "local.yaml:" in refused(good, "stack", "show", "local")
 
 
 def test_a_cycle_of_parents(good: Place) -> None:
     good.write("stacks/a.yaml", "extends: b\n")
     good.write("stacks/b.yaml", "extends: a\n")
-    said = refused(good, "stack", "show", "a", says="b.yaml:1:10")
+    said = refused(good, "stack", "show", "a")
+    assert "b.yaml:1:10" in said
     assert "a -> b -> a" in said
 
 
@@ -86,7 +86,7 @@ def test_a_missing_environment_variable_where_it_is_used(good: Place) -> None:
         "store: ${env:NOT_SET_ANYWHERE}\ncomponents:\n  orchestrator: {flavor: local}\n",
     )
     good.run("stack", "show", "local")
-    refused(good, "run", "good", says="NOT_SET_ANYWHERE")
+    assert "NOT_SET_ANYWHERE" in refused(good, "run", "good")
 
 
 def test_a_missing_secret_where_it_is_used(place: Place) -> None:
@@ -118,7 +118,7 @@ def test_a_missing_secret_where_it_is_used(place: Place) -> None:
             ask()
         """,
     )
-    refused(place, "run", "needy", says="NOT_SET_ANYWHERE")
+    assert "NOT_SET_ANYWHERE" in refused(place, "run", "needy")
     document = place.json("run", "needy", env={"NOT_SET_ANYWHERE": "s3cr3t-value"})
     assert document["status"] == "succeeded"
 
@@ -149,7 +149,7 @@ def test_a_missing_secret_where_it_is_used(place: Place) -> None:
     ],
 )
 def test_a_wrong_request(good: Place, words: tuple[str, ...], says: str) -> None:
-    refused(good, *words, says=says)
+    assert says in refused(good, *words)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_pipeline_file_that_fails_to_import(place: Place, body: str, says: str
     tail = "\nfrom stackyard import pipeline, step\n@pipeline\ndef bad() -> None: ...\n"
     (place.root / "dags").mkdir()
     (place.root / "dags" / "bad.py").write_text(body + tail)
-    refused(place, "run", "dags/bad.py", says=says)
+    assert says in refused(place, "run", "dags/bad.py")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_an_ill_typed_pipeline(place: Place, body: str, says: str) -> None:
         "@step\ndef text(value: str) -> str:\n    return value\n\n"
         f"@pipeline\ndef bad() -> None:\n    {body}\n"
     )
-    refused(place, "run", "bad", says=says)
+    assert says in refused(place, "run", "bad")
 
 
 def test_a_stack_that_lacks_a_kind(place: Place) -> None:
@@ -206,9 +206,10 @@ def test_a_stack_that_lacks_a_kind(place: Place) -> None:
             log()
         """,
     )
-    said = refused(place, "run", "tracked", says="tracker")
+    said = refused(place, "run", "tracked")
+    assert "tracker" in said
     assert "log" in said
-    refused(place, "stack", "check", "local", "--for", "tracked", says="log")
+    assert "log" in refused(place, "stack", "check", "local", "--for", "tracked")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -217,7 +218,7 @@ def test_a_store_without_write_permission(good: Place) -> None:
     store.mkdir(parents=True)
     store.chmod(0o500)
     try:
-        refused(good, "run", "good", says=str(store))
+        assert str(store) in refused(good, "run", "good")
     finally:
         store.chmod(0o700)
 
@@ -225,7 +226,7 @@ def test_a_store_without_write_permission(good: Place) -> None:
 def test_a_store_that_cannot_be_a_folder(good: Place) -> None:
     good.write("file", "not a folder")
     good.write("stacks/local.yaml", "store: file\ncomponents:\n  orchestrator: {flavor: local}\n")
-    refused(good, "run", "good", says="file")
+    assert "file" in refused(good, "run", "good")
 
 
 def test_a_full_disk(good: Place, tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_a_full_disk(good: Place, tmp_path: Path) -> None:
             "stacks/local.yaml",
             f"store: {disk}/store\ncomponents:\n  orchestrator: {{flavor: local}}\n",
         )
-        refused(good, "run", "large", says="space")
+        assert "space" in refused(good, "run", "large")
         left = [p for p in disk.rglob("*") if p.is_file() and p.stat().st_size > 100_000]
         assert not left, "a half-written artifact was left behind"
     finally:
@@ -275,7 +276,7 @@ def test_a_port_in_use(good: Place) -> None:
               tracker: {{flavor: mlflow, tracking_uri: "http://127.0.0.1:{port}", serve: true}}
             """,
         )
-        refused(good, "stack", "up", says=str(port))
+        assert str(port) in refused(good, "stack", "up")
 
 
 @pytest.mark.parametrize(
@@ -297,8 +298,9 @@ def test_a_name_that_no_pipeline_may_have_is_refused_with_the_reason(
             one()
         """,
     )
-    said = refused(place, "run", name, says=f"dags/odd.py:6: pipeline name {name!r}: use up to 100")
-    assert refused(place, "run", "dags/odd.py", says="ASCII letters") == said
+    said = refused(place, "run", name)
+    assert f"dags/odd.py:6: pipeline name {name!r}: use up to 100" in said
+    assert refused(place, "run", "dags/odd.py") == said
 
 
 LAST = """
@@ -327,7 +329,7 @@ def test_what_the_last_step_would_be_refused_is_told_before_the_first(
 ) -> None:
     place.write("dags/good.py", LAST)
     place.write("stacks/local.yaml", f"{LOCAL}  tracker: {{flavor: {tracker}}}\n")
-    refused(place, "run", "good", says=says)
+    assert says in refused(place, "run", "good")
     assert place.json("runs", "list")["runs"] == []
 
 

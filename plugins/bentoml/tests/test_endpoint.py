@@ -217,7 +217,7 @@ def test_the_log_is_written_without_being_asked(served: Served) -> None:
         new = set(folder.rglob("[!.]*.parquet")) - before
         return any(asked in set(pd.read_parquet(file)["id"]) for file in new)
 
-    until(kept)
+    assert until(kept)
 
 
 @pytest.mark.full
