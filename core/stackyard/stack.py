@@ -17,7 +17,6 @@ from stackyard.specs import ComponentSpec, ResourceSpec
 
 if TYPE_CHECKING:
     from stackyard.flavors import Flavor
-    from stackyard.graph import Graph
     from stackyard.plugins import Plugins
     from stackyard.project import Project
     from stackyard.secrets import Secrets
@@ -152,30 +151,6 @@ class Stack:
         spec = self._resource_spec(name)
         cls = self.resource_class(spec)
         return configuration.decode(spec.node, cls, f"resources.{name}", self.secrets.lookup)
-
-    def missing(self, graph: Graph) -> list[str]:
-        """What ``graph`` asks for and the stack lacks: one line each, naming the steps."""
-        lines = []
-        for (kind, instance), steps in graph.needs().items():
-            if self.has(kind, instance):
-                continue
-            who = f"step {steps[0]!r}" if len(steps) == 1 else f"steps {', '.join(steps)}"
-            needs = "needs" if len(steps) == 1 else "need"
-            if kind == "resource":
-                known = list(self.profile.resources)
-                lines.append(
-                    f"{self.profile.file}: pipeline {graph.name!r}: {who} {needs} resource "
-                    f"{instance!r}, which stack {self.name!r} lacks. "
-                    f"Resources: {', '.join(known) or 'none'}.{suggest(instance or '', known)} "
-                    f"Add: resources: {{{instance}: {{class: module:Class}}}}"
-                )
-                continue
-            name = component_name(kind, instance)
-            lines.append(
-                f"{self.profile.file}: pipeline {graph.name!r}: {who} {needs} a {name}, which "
-                f"stack {self.name!r} lacks. {self.plugins.how_to_add(kind, name)}"
-            )
-        return lines
 
     def fingerprint(self, kind: str, instance: str | None = None) -> Any:
         """Flavor and configuration without secrets, as plain JSON; None where the stack has none.

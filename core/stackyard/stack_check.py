@@ -9,6 +9,7 @@ from stackyard import configuration
 from stackyard.components.orchestrator import PipelineSettings
 from stackyard.errors import ConfigError, PluginError, SecretError, StackyardError, suggest
 from stackyard.graph import Graph, Injection
+from stackyard.preflight import compiled, missing
 from stackyard.references import unset
 from stackyard.specs import ComponentSpec, ResourceSpec
 from stackyard.stack import Stack
@@ -87,9 +88,9 @@ def _store(stack: Stack, findings: Findings) -> None:
         findings.errors.append(str(exc))
         return
     if "://" in url:
-        from stackyard.store.remote_access import missing
+        from stackyard.store import remote_access
 
-        if lacking := missing(url):
+        if lacking := remote_access.missing(url):
             findings.errors.append(f"{stack.profile.origin(('store',))} {lacking}")
 
 
@@ -136,7 +137,7 @@ def _pipeline(stack: Stack, reference: str, findings: Findings, *, wanted: bool)
         (findings.errors if wanted else findings.warnings).append(str(exc))
         return
     findings.pipelines.append(graph.name)
-    findings.errors += stack.missing(graph)
+    findings.errors += missing(stack, graph)
     findings.errors += _misfits(stack, graph)
     try:
         applied, settings = stack.profile.apply(graph)
@@ -149,8 +150,6 @@ def _pipeline(stack: Stack, reference: str, findings: Findings, *, wanted: bool)
 
 def _compiled(stack: Stack, graph: Graph, settings: PipelineSettings) -> list[str]:
     """What an orchestrator that compiles has against the pipeline; compiling opens nothing."""
-    from stackyard.preflight import compiled
-
     try:
         compiled(stack, graph, settings)
     except StackyardError as exc:

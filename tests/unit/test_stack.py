@@ -14,6 +14,7 @@ from stackyard.components.base import Secret
 from stackyard.components.orchestrator import Orchestrator
 from stackyard.errors import ConfigError, PluginError, SecretError, StackyardError
 from stackyard.graph import Graph, Injection, Step
+from stackyard.preflight import missing
 from stackyard.profile import load_profile
 from stackyard.stack import Stack
 from stackyard.stack_check import check
@@ -196,9 +197,9 @@ def test_what_the_stack_lacks_is_said(tmp_path: Path, installed: plugins.Plugins
 
 def test_missing_names_the_steps(tmp_path: Path, installed: plugins.Plugins) -> None:
     made = stack(tmp_path, installed)
-    assert made.missing(graph(Injection("tracker"), Injection("resource", "warehouse"))) == []
-    assert made.missing(graph(Injection("server", optional=True))) == []
-    lines = made.missing(graph(Injection("tracker", "eu"), Injection("resource", "warehose")))
+    assert missing(made, graph(Injection("tracker"), Injection("resource", "warehouse"))) == []
+    assert missing(made, graph(Injection("server", optional=True))) == []
+    lines = missing(made, graph(Injection("tracker", "eu"), Injection("resource", "warehose")))
     assert lines == [
         "stacks/s.yaml: pipeline 'p': steps one, two need a tracker.eu, which stack 's' lacks. "
         "Flavors installed: acme, gone, half, unfrozen, wrong. "
