@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stackyard.choice import LEAST
 from stackyard.cli import output
-from stackyard.errors import UsageError
+from stackyard.cli.new_files import write_new
 
 # Where a file of the template goes, if not to its own name.
 RENAMED = {"gitignore": ".gitignore"}
@@ -54,20 +54,8 @@ def make_project(folder: Path) -> list[str]:
             if name in NAMED:
                 text = text.replace("PROJECT_NAME", project_name(folder))
             texts[RENAMED.get(name, name)] = text
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is a file. Name a folder: stackyard init DIR")
-    there = [name for name in texts if (folder / name).exists()]
-    if there:
-        raise UsageError(
-            f"{folder.resolve()}: {', '.join(there)} {'exists' if len(there) == 1 else 'exist'} "
-            "already; nothing was written. Name another folder: stackyard init DIR. A project of "
-            f"your own needs no init but {LEAST}, and pipelines in dags/"
-        )
-    for name, text in texts.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:  # never over what came meanwhile
-            file.write(text)
+    own = f". A project of your own needs no init but {LEAST}, and pipelines in dags/"
+    write_new(folder, texts, "stackyard init DIR", own)
     return list(texts)
 
 

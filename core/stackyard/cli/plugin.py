@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from stackyard.cli import output
+from stackyard.cli import output, plugin_new
 from stackyard.cli.arguments import add_json
 
 if TYPE_CHECKING:
@@ -22,10 +22,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help=about, description=f"{about.capitalize()}.")
     show.add_argument("name", metavar="NAME", help="a plugin's distribution, or a flavor")
     add_json(show)
+    plugin_new.configure(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the commands."""
+    if args.action == "new":
+        return plugin_new.run(args)
     return _list(args) if args.action == "list" else _show(args)
 
 

@@ -9,7 +9,9 @@ A step is a plain function, so its test gives it a component of this module::
 A plugin's test inherits the contract of its kind (needs pytest)::
 
     class TestAcmeTracker(TrackerContract):
-        def connect(self, context): return AcmeTracker(AcmeConfig(...), context)
+        @pytest.fixture
+        def settings(self): return {"flavor": "acme", "url": ...}
+
         def read(self, tracker, tracking_id): ...
 
 Never imported by Stackyard itself when it runs.
@@ -20,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stackyard.testing.component import ComponentContract as ComponentContract
     from stackyard.testing.data_versioner import DataVersionerContract as DataVersionerContract
     from stackyard.testing.feature_store import FeatureStoreContract as FeatureStoreContract
     from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from stackyard.testing.validator import ValidatorContract as ValidatorContract
 
 _HOMES = {
+    "ComponentContract": "component",
     "DataVersionerContract": "data_versioner",
     "FeatureStoreContract": "feature_store",
     "MemoryDataVersioner": "memory_data_versioner",
@@ -57,6 +61,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ComponentContract",
     "DataVersionerContract",
     "FeatureStoreContract",
     "MemoryDataVersioner",

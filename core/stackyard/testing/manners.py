@@ -26,7 +26,7 @@ def silent_until_used(
     folder: Path,
     look: Callable[[C], object] = lambda made: None,
 ) -> None:
-    """Check that making, looking at and closing a component writes and connects to nothing.
+    """Check that making, looking at and closing a component writes, connects, starts nothing.
 
     Args:
         connect: makes the component.
@@ -42,6 +42,7 @@ def silent_until_used(
     def connected(*args: object) -> None:
         raise AssertionError("a connection was made")
 
+    threads = set(threading.enumerate())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connected)
         patch.setattr(socket.socket, "connect_ex", connected)
@@ -51,6 +52,7 @@ def silent_until_used(
         made.close()
         made.close()
     assert list(folder.iterdir()) == []
+    assert set(threading.enumerate()) <= threads, "a thread was started"
 
 
 def side_by_side(work: Callable[[T], R], given: Iterable[T]) -> list[R]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,28 +23,45 @@ from stackyard.components.tracker import (
     StepFacts,
     Tracker,
 )
-from stackyard.errors import NotFound, Unavailable
+from stackyard.errors import NotFound
 from stackyard.store.records import new_run_id
-from stackyard.testing.manners import silent_until_used
+from stackyard.testing.component import ComponentContract
 from stackyard.testing.stand_ins import Files, Journal, StoredRun
 
 NOW = 1767225600.125  # seconds since the epoch, with the milliseconds that every tracker keeps
 
 
-class TrackerContract(ABC):
-    """Inherit, say how to make the tracker and how to read a run back."""
+class TrackerContract(ComponentContract):
+    """Inherit, say what a stack says of the tracker, and how to read a run back."""
 
-    @abstractmethod
-    def connect(self, context: Context) -> Tracker:
-        """Return a new component on the same backend, whichever test asks."""
+    kind = "tracker"
 
     @abstractmethod
     def read(self, tracker: Tracker, tracking_id: str) -> StoredRun:
         """Read a run back through the tool's own interface."""
 
-    def unreachable(self, context: Context) -> Tracker | None:
-        """Return a component whose backend does not answer; None where that cannot be."""
-        return None
+    def ask(self, component: Tracker) -> object:
+        """Open a run."""
+        return component.open(facts(), None)
+
+    @classmethod
+    def do_at_once(cls, component: Tracker, number: int, token: str) -> Any:
+        """Open one run and write into it; then a run of its own."""
+        run = facts(run_id=token)
+        opened = component.open(run, None)
+        component.write(opened.id, [LoggedMetric(f"m{number}", 1.0, i, NOW) for i in range(50)])
+        own = component.open(facts(), None)
+        component.write(own.id, [LoggedParam("number", str(number))])
+        return opened.id, own.id
+
+    def check_at_once(self, component: Tracker, results: list[Any], token: str) -> None:
+        """Each found its own run with what it wrote; of the shared one, at least one is whole.
+
+        Which of two openings counts is decided by the claim in the store, not by the tracker.
+        """
+        for number, (shared, own) in enumerate(results):
+            assert self.read(component, own).params["number"] == str(number)
+            assert len(self.read(component, shared).metrics[f"m{number}"]) == 50
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> Context:
@@ -64,25 +80,10 @@ class TrackerContract(ABC):
         yield made
         made.close()
 
-    def facts(self, **changes: Any) -> RunFacts:
-        """Facts of a new run."""
-        facts = RunFacts(
-            run_id=new_run_id(),
-            pipeline="conformance",
-            stack="local",
-            status="succeeded",
-            started=NOW,
-            ended=NOW + 60,
-            actor="somebody",
-            params={"depth": "6"},
-            tags={"stackyard.reason": "manual"},
-        )
-        return replace(facts, **changes)
-
     def project(self, tracker: Tracker, entries: Sequence[Entry], **changes: Any) -> StoredRun:
         """Project one step's entries as core does, and read the run back."""
         steps = (StepFacts("train", "succeeded", 1.0, tuple(entries)),)
-        run = self.facts(steps=steps, **changes)
+        run = facts(steps=steps, **changes)
         opened = tracker.open(run, None)
         tracker.write(opened.id, entries)
         tracker.finish(opened.id, run)
@@ -92,18 +93,18 @@ class TrackerContract(ABC):
 
     def test_01_opening_again_gives_the_same_run(self, tracker: Tracker, context: Context) -> None:
         """Without an id, the run is found by the Stackyard run's id; also by another process."""
-        run = self.facts()
+        run = facts()
         first = tracker.open(run, None)
         assert tracker.open(run, None) == first
         assert tracker.open(run, first.id) == first
 
     def test_02_another_run_is_another_tracking_run(self, tracker: Tracker) -> None:
         """Each Stackyard run has one of its own."""
-        assert tracker.open(self.facts(), None).id != tracker.open(self.facts(), None).id
+        assert tracker.open(facts(), None).id != tracker.open(facts(), None).id
 
     def test_03_opening_writes_the_params_and_tags_of_the_run(self, tracker: Tracker) -> None:
         """The run's own params and tags are there before any entry."""
-        run = self.facts()
+        run = facts()
         stored = self.read(tracker, tracker.open(run, None).id)
         assert stored.params["depth"] == "6"
         assert stored.tags["stackyard.reason"] == "manual"
@@ -113,7 +114,7 @@ class TrackerContract(ABC):
     def test_04_an_unknown_id_is_not_found(self, tracker: Tracker) -> None:
         """Never a new run under the wrong id."""
         with pytest.raises(NotFound):
-            tracker.open(self.facts(), "0123456789abcdef0123456789abcdef")
+            tracker.open(facts(), "0123456789abcdef0123456789abcdef")
 
     # Writing
 
@@ -148,7 +149,7 @@ class TrackerContract(ABC):
             LoggedTag("team", "flights"),
             LoggedArtifact("a.txt", files.keep("a", b"a")),
         ]
-        run = self.facts(steps=(StepFacts("train", "succeeded", 1.0, tuple(entries)),))
+        run = facts(steps=(StepFacts("train", "succeeded", 1.0, tuple(entries)),))
         seen: list[tuple[str, str]] = []
         for known in (None, "same", None):
             opened = tracker.open(run, None if known is None else seen[0][0])
@@ -160,7 +161,7 @@ class TrackerContract(ABC):
     def test_07_a_part_of_what_is_there_may_be_new(self, tracker: Tracker) -> None:
         """After a write that was cut off, the next one adds what is missing."""
         points = [LoggedMetric("loss", float(i), i, NOW + i) for i in range(10)]
-        run = self.facts()
+        run = facts()
         opened = tracker.open(run, None)
         tracker.write(opened.id, points[:6])
         tracker.write(opened.id, points)
@@ -188,7 +189,7 @@ class TrackerContract(ABC):
     def test_10_a_param_keeps_its_first_value(self, tracker: Tracker) -> None:
         """Another value is kept as the tag ``<step>.<key>``; nothing is lost, nothing raises."""
         first, second = LoggedParam("rate", "0.1"), LoggedParam("rate", "0.2")
-        run = self.facts(
+        run = facts(
             steps=(
                 StepFacts("a", "succeeded", 1.0, (first,)),
                 StepFacts("b", "succeeded", 1.0, (second,)),
@@ -233,7 +234,7 @@ class TrackerContract(ABC):
     @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
     def test_14_status_and_end(self, tracker: Tracker, status: RunStatus) -> None:
         """As the run ended; and a run that ended may be written again."""
-        run = self.facts(status=status)
+        run = facts(status=status)
         opened = tracker.open(run, None)
         tracker.finish(opened.id, run)
         tracker.write(opened.id, [LoggedTag("late", "yes")])
@@ -244,7 +245,7 @@ class TrackerContract(ABC):
 
     def test_15_a_discarded_run_is_gone(self, tracker: Tracker) -> None:
         """Discarding twice is as good as once; the next open makes a new run."""
-        run = self.facts()
+        run = facts()
         first = tracker.open(run, None)
         tracker.discard(first.id)
         tracker.discard(first.id)
@@ -252,13 +253,9 @@ class TrackerContract(ABC):
         with pytest.raises(NotFound):
             tracker.open(run, first.id)
 
-    # Manners
+    # In a step
 
-    def test_16_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing the component writes nothing and connects to nothing."""
-        silent_until_used(self.connect, context, tmp_path / "untouched")
-
-    def test_17_logging_goes_to_the_journal(self, context: Context) -> None:
+    def test_16_logging_goes_to_the_journal(self, context: Context) -> None:
         """A step's calls touch no backend unless the tracker is live; without journal, nothing."""
         journal = Journal()
         logging = self.connect(replace(context, journal=journal))
@@ -270,13 +267,18 @@ class TrackerContract(ABC):
         assert (journal.entries[1].value, journal.entries[1].step) == (0.5, 3)
         assert journal.entries[2] == LoggedTag("team", "flights")
 
-    def test_18_an_unreachable_backend_is_unavailable_in_time(self, context: Context) -> None:
-        """Every call ends within the deadline."""
-        deadline = 6.0
-        made = self.unreachable(replace(context, deadline=deadline))
-        if made is None:
-            pytest.skip("this backend is always there")
-        start = time.monotonic()
-        with pytest.raises(Unavailable):
-            made.open(self.facts(), None)
-        assert time.monotonic() - start < deadline
+
+def facts(**changes: Any) -> RunFacts:
+    """Facts of a new run."""
+    made = RunFacts(
+        run_id=new_run_id(),
+        pipeline="conformance",
+        stack="local",
+        status="succeeded",
+        started=NOW,
+        ended=NOW + 60,
+        actor="somebody",
+        params={"depth": "6"},
+        tags={"stackyard.reason": "manual"},
+    )
+    return replace(made, **changes)

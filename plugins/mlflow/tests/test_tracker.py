@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from stackyard.components.base import Context
 from stackyard.components.tracker import Tracker
 from stackyard.testing import StoredRun, TrackerContract
-from stackyard_mlflow.config import MlflowTrackerConfig
 from stackyard_mlflow.runs import STATUS
-from stackyard_mlflow.tracker import MlflowTracker
+
+TOKEN = "${secret:MLFLOW_TOKEN}"
 
 
 def stored(uri: str, tracking_id: str, folder: Path) -> StoredRun:
@@ -53,31 +52,25 @@ def stored(uri: str, tracking_id: str, folder: Path) -> StoredRun:
 class MlflowContract(TrackerContract):
     """What both backends share."""
 
-    uri: str | None
-
-    def connect(self, context: Context) -> Tracker:
-        return MlflowTracker(MlflowTrackerConfig(tracking_uri=self.uri), context)
-
     def read(self, tracker: Tracker, tracking_id: str) -> StoredRun:
-        assert self.uri is not None
-        return stored(self.uri, tracking_id, tracker.context.project / "read" / tracking_id)
+        uri = tracker.config.tracking_uri
+        return stored(uri, tracking_id, tracker.context.project / "read" / tracking_id)
 
 
 class TestDatabase(MlflowContract):
     """On SQLite."""
 
-    @pytest.fixture(autouse=True)
-    def _database(self, database: str) -> None:
-        self.uri = database
+    @pytest.fixture
+    def settings(self, database: str) -> dict[str, Any]:
+        return {"flavor": "mlflow", "tracking_uri": database, "token": TOKEN}
 
 
 class TestServer(MlflowContract):
     """On a server over REST, files proxied by it."""
 
-    @pytest.fixture(autouse=True)
-    def _server(self, server: Any, silent_port: int) -> None:
-        self.uri = server.uri
-        self.silent = f"http://127.0.0.1:{silent_port}"
+    @pytest.fixture
+    def settings(self, server: Any) -> dict[str, Any]:
+        return {"flavor": "mlflow", "tracking_uri": server.uri, "token": TOKEN}
 
-    def unreachable(self, context: Context) -> Tracker:
-        return MlflowTracker(MlflowTrackerConfig(tracking_uri=self.silent), context)
+    def silent(self, address: str) -> dict[str, Any]:
+        return {"flavor": "mlflow", "tracking_uri": f"http://{address}", "token": TOKEN}

@@ -1,0 +1,35 @@
+"""Writing the files of a template: all of them, and over nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stackyard.errors import UsageError
+
+
+def write_new(folder: Path, files: Mapping[str, str], command: str, otherwise: str = "") -> None:
+    """Write ``files``, relative path to text, into ``folder``.
+
+    Args:
+        folder: is made where it is not there.
+        files: what is written.
+        command: how another folder is named, for the message.
+        otherwise: what else to do, for the message.
+
+    Raises:
+        UsageError: one of them exists there, or the folder is a file; nothing was written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file. Name a folder: {command}")
+    there = [name for name in files if (folder / name).exists()]
+    if there:
+        raise UsageError(
+            f"{folder.resolve()}: {', '.join(there)} {'exists' if len(there) == 1 else 'exist'} "
+            f"already; nothing was written. Name another folder: {command}{otherwise}"
+        )
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:  # never over what came meanwhile
+            file.write(text)

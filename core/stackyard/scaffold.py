@@ -1,0 +1,207 @@
+"""A plugin's distribution from the template: the files of ``stackyard plugin new``."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackyard.errors import UsageError, suggest
+
+TEMPLATE = Path(__file__).parent / "templates" / "plugin"
+RENAMED = {
+    "ci.yaml": ".github/workflows/ci.yaml",
+    "gitignore": ".gitignore",
+    "pyproject.txt": "pyproject.toml",  # with blanks it is no TOML, which linters would read
+}
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+MAX_NAME = 60
+
+_ACME = re.compile(r"acme_tools|acme-tools|Acme|acme")
+_OFFERING = {
+    "stackyard_flavors": ("Flavor", "the components that a stack may choose"),
+    "stackyard_formats": ("ArtifactFormat", "the formats in which artifacts may be stored"),
+    "stackyard_secret_providers": ("SecretProvider", "where secrets are looked up"),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a plugin may add: its files are ``src/acme_tools/{name}.py`` and ``tests/``.
+
+    Attributes:
+        name: Of the kind, or ``format``, ``secret_provider`` or ``resource``.
+        page: Its reference page.
+        hook: The hook that offers it; empty for a resource, which a stack names by its class.
+        offer: The descriptor, as code.
+        requires: What its code imports beside Stackyard.
+        extras: Extras of Stackyard that the tests need.
+    """
+
+    name: str
+    page: str
+    hook: str
+    offer: str
+    requires: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+
+
+def _kind(name: str, cls: str, doc: str, *requires: str, extras: tuple[str, ...] = ()) -> Point:
+    offer = f"""Flavor(
+        kind="{name}",
+        name="acme",
+        target="acme_tools.{name}:{cls}",
+        config="acme_tools.{name}:{cls}Config",
+        doc="{doc}",
+    )"""
+    page = f"{name.replace('_', '-')}.md"
+    return Point(name, page, "stackyard_flavors", offer, requires, extras)
+
+
+_PANDAS = "pandas >= 2.2"
+_PARQUET = "pyarrow >= 18"
+POINTS = {point.name: point for point in (_kind("tracker", "AcmeTracker", "Runs as folders"),)}
+
+
+@dataclass(frozen=True)
+class Names:
+    """How a distribution and what it holds are called."""
+
+    distribution: str  # acme-tracker
+    package: str  # acme_tracker
+    flavor: str  # acme
+    prefix: str  # Acme
+
+    def fill(self, text: str) -> str:
+        """``text`` of the template with these names."""
+        names = {
+            "acme_tools": self.package,
+            "acme-tools": self.distribution,
+            "Acme": self.prefix,
+            "acme": self.flavor,
+        }
+        return _ACME.sub(lambda found: names[found[0]], text)
+
+
+def names_of(distribution: str, points: Sequence[str]) -> Names:
+    """The names that go with a distribution's: ``acme-tracker`` has the flavor ``acme``.
+
+    Raises:
+        UsageError: a distribution cannot be called so, or something else is.
+    """
+    if NAME.fullmatch(distribution) is None or len(distribution) > MAX_NAME:
+        near = re.sub(r"[^a-z0-9]+", "-", distribution.lower()).strip("-0123456789")
+        instead = f", e.g. {near!r}" if NAME.fullmatch(near) and len(near) <= MAX_NAME else ""
+        raise UsageError(
+            f"plugin name {distribution!r}: use up to {MAX_NAME} lower-case ASCII letters, digits "
+            f"and single '-', with a letter first{instead}"
+        )
+    package = distribution.replace("-", "_")
+    if keyword.iskeyword(package) or package in sys.stdlib_module_names or _imported(package):
+        raise UsageError(
+            f"plugin name {distribution!r}: a module {package!r} is there already. "
+            f"Choose another name, e.g. {f'acme-{distribution}'!r}"
+        )
+    flavor = distribution
+    for point in points:
+        flavor = flavor.removesuffix(f"-{point.replace('_', '-')}")
+    prefix = "".join(part.capitalize() for part in flavor.split("-"))
+    return Names(distribution, package, flavor, prefix)
+
+
+def plugin_files(names: Names, points: Sequence[str]) -> dict[str, str]:
+    """The distribution's files: relative path to text.
+
+    Args:
+        names: how it is called.
+        points: what it adds, keys of ``POINTS``.
+    """
+    chosen = [POINTS[name] for name in points]
+    files = {}
+    for name in ("README.md", "pyproject.txt", "gitignore", "ci.yaml", *_sources(points)):
+        text = (TEMPLATE / name).read_text(encoding="utf-8")
+        files[RENAMED.get(name, name)] = text
+    files["src/acme_tools/plugin.py"] = _plugin(chosen)
+    files["src/acme_tools/__init__.py"] = '"""What acme-tools adds to Stackyard."""\n'
+    files["src/acme_tools/py.typed"] = ""
+    blanks = {
+        "REQUIRES": _list(sorted({r for p in chosen for r in p.requires})),
+        "TESTING": ",".join(["testing", *sorted({e for p in chosen for e in p.extras})]),
+        "POINTS": ", ".join(name.replace("_", " ") for name in points),
+        "TABLE": _table(chosen),
+        "STACK": _stack(chosen),
+    }
+    for name, text in files.items():
+        filled = re.sub(r"<([A-Z]+)>", lambda m: blanks.get(m[1], m[0]), text)
+        files[name] = names.fill(filled)
+    return {names.fill(name): text for name, text in files.items()}
+
+
+def _imported(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _sources(points: Sequence[str]) -> Iterator[str]:
+    for name in points:
+        yield f"src/acme_tools/{name}.py"
+        yield f"tests/test_{name}.py"
+
+
+def _plugin(points: Sequence[Point]) -> str:
+    """The module of the entry point: it names classes and imports none of them."""
+    hooks = {hook: [p for p in points if p.hook == hook] for hook in _OFFERING}
+    used = {hook: offering for hook, offering in hooks.items() if offering}
+    text = '"""What acme-tools offers: it names its classes, and imports none of them."""\n\n'
+    text += "from __future__ import annotations\n"
+    if not used:
+        return text
+    offers = ", ".join(sorted(_OFFERING[hook][0] for hook in used))
+    text += "\nfrom collections.abc import Iterable\n\n"
+    text += f"from stackyard import hookimpl\nfrom stackyard.flavors import {offers}\n"
+    for hook, offering in used.items():
+        kind, about = _OFFERING[hook]
+        text += f'\n\n@hookimpl\ndef {hook}() -> Iterable[{kind}]:\n    """Yield {about}."""\n'
+        text += "".join(f"    yield {point.offer}\n" for point in offering)
+    return text
+
+
+def _list(requires: Sequence[str]) -> str:
+    from stackyard import distributions
+
+    own = distributions.installed("stackyard.plugins")["stackyard"].version
+    release = ".".join(own.split(".")[:2])
+    return "".join(f'    "{text}",\n' for text in (f"stackyard >= {release}", *requires))
+
+
+def _table(points: Sequence[Point]) -> str:
+    rows = [
+        f"| `src/acme_tools/{p.name}.py` | `tests/test_{p.name}.py` | docs/reference/{p.page} |"
+        for p in points
+    ]
+    return "\n".join(rows)
+
+
+def _stack(points: Sequence[Point]) -> str:
+    lines = [f"  {p.name}: {{flavor: acme}}" for p in points if p.hook == "stackyard_flavors"]
+    return "\n".join(["components:", *lines])
+
+
+def known_point(name: str) -> str:
+    """Return ``name`` if a plugin may add it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    found = name.replace("-", "_")
+    if found not in POINTS:
+        raise UsageError(
+            f"--kind {name!r}: there are {', '.join(POINTS)}.{suggest(found, list(POINTS))}"
+        )
+    return found

@@ -1,0 +1,127 @@
+"""What the contracts ask of components in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from stackyard import plugins
+from stackyard.components.base import Context
+from stackyard.distributions import normal_name
+from stackyard.testing.in_stack import made_of
+
+WAIT = 120.0  # seconds, for a process that has to import its tool
+_FOLDERS = ("project", "cache_dir", "state_dir")
+_TEXTS = ("name", "stack", "pipeline", "run", "step", "actor", "deadline")
+_IMPORTING = """
+import json, sys
+given = json.loads(sys.argv[1])
+from pathlib import Path
+from stackyard.components.base import Context
+from stackyard.distributions import normal_name
+from stackyard.testing.in_stack import made_of
+made_of(given["kind"], given["settings"], Context(project=Path(given["project"])))
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def imported_by(kind: str, settings: Mapping[str, Any], project: Path) -> list[str]:
+    """Modules of the plugin's dependencies that making its component imports; sorted.
+
+    What Stackyard depends on itself does not count.
+    """
+    given = json.dumps({"kind": kind, "settings": dict(settings), "project": str(project)})
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORTING, given],
+        capture_output=True, text=True, timeout=WAIT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    imported = set(json.loads(done.stdout))
+    (plugin,) = plugins.load().providers(kind, settings["flavor"])
+    own = {"stackyard", *_needed("stackyard")}
+    return sorted(imported & _modules(_needed(plugin.distribution.name) - own))
+
+
+def _needed(distribution: str) -> set[str]:
+    """Names of the distributions that one requires, extras left out."""
+    wanted = (line for line in metadata.requires(distribution) or () if "extra ==" not in line)
+    names = (re.match(r"[A-Za-z0-9._-]+", line) for line in wanted)
+    return {normal_name(name[0]) for name in names if name}
+
+
+def _modules(distributions: set[str]) -> set[str]:
+    """Top-level modules of distributions."""
+    by_module = metadata.packages_distributions()
+    return {
+        module
+        for module, names in by_module.items()
+        if distributions & {normal_name(name) for name in names}
+    }
+
+
+def at_once(contract: type, settings: Mapping[str, Any], context: Context, token: str) -> list[Any]:
+    """What ``do_at_once`` of ``contract`` gives in two processes that begin it together."""
+    said = {
+        "contract": _contract_of(contract),
+        "settings": dict(settings),
+        "token": token,
+        "context": {name: getattr(context, name) for name in _TEXTS}
+        | {name: str(getattr(context, name)) for name in _FOLDERS},
+    }
+    running = [_begin({**said, "number": number}) for number in (0, 1)]
+    try:
+        for process in running:
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise AssertionError(process.communicate(timeout=WAIT)[1])
+        results = []
+        for process in running:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in running:
+            out, error = process.communicate(timeout=WAIT)
+            assert process.returncode == 0, error
+            results.append(json.loads(out))
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    return results
+
+
+def _begin(said: dict[str, Any]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "stackyard.testing.processes", json.dumps(said)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def _contract_of(cls: type) -> str:
+    """The contract that a test class inherits, which another process can import."""
+    found = next(base for base in cls.__mro__ if base.__module__.startswith("stackyard.testing."))
+    return f"{found.__module__}:{found.__qualname__}"
+
+
+def _work(given: dict[str, Any]) -> None:
+    from stackyard.registry import load
+
+    contract = load(given["contract"], "contract")
+    fields = given["context"] | {name: Path(given["context"][name]) for name in _FOLDERS}
+    context = Context(**fields)
+    made = made_of(contract.kind, given["settings"], context)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    result = contract.do_at_once(made, given["number"], given["token"])
+    made.close()
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    _work(json.loads(sys.argv[1]))
