@@ -94,6 +94,9 @@ class ComponentContract(ABC):
     def look(self, component: Any) -> object:
         """What else has to be silent before the component is used."""
 
+    def before_at_once(self, component: Any, token: str) -> None:
+        """What is there before the two processes begin."""
+
     @classmethod
     def do_at_once(cls, component: Any, number: int, token: str) -> Any:
         """What two processes do at the same moment; returns plain data.
@@ -125,7 +128,8 @@ class ComponentContract(ABC):
 
     @pytest.fixture(autouse=True)
     def _deviating(self, request: pytest.FixtureRequest) -> None:
-        reason = self.deviations.get(request.node.originalname)
+        node = request.node  # a name without parameters stands for all of them
+        reason = self.deviations.get(node.name) or self.deviations.get(node.originalname)
         if reason is not None:
             request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
@@ -235,8 +239,11 @@ class ComponentContract(ABC):
     ) -> None:
         """Neither hinders the other, and nothing is lost."""
         token = tmp_path.name.replace("_", "-").strip("-").lower()[-30:].strip("-")
+        made = self.connect(context)
+        self.before_at_once(made, token)
         results = at_once(type(self), stated, context, token)
-        self.check_at_once(self.connect(context), results, token)
+        self.check_at_once(made, results, token)
+        made.close()
 
     def _stack(self, said: Mapping[str, Any]) -> Any:
         return stack_of(self.kind, said, Path())

@@ -1,0 +1,71 @@
+"""Runs a kind's contract on what ``plugin new`` writes, and on mutants of it.
+
+``tests/mutants/<kind>.py`` has one class for each mutant, derived from the template's component in
+``acme_tools``. Its docstring says what is broken, ``caught_by`` names the test that has to fail,
+and ``configured_by`` is its configuration, where that is what is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackyard.scaffold import POINTS, Names, plugin_files
+
+HERE = Path(__file__).parent
+HARNESS = {
+    "contract.py": "test_mutants.py",
+    "hooks.py": "conftest.py",
+    "plugin.py": "acme_harness.py",
+}
+NAMES = Names("acme-tools", "acme_tools", "acme", "Acme")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What pytest said: how many tests had which outcome, and all that it printed."""
+
+    passed: int
+    failed: int
+    caught: int
+    output: str
+
+
+def run_mutants(kind: str, folder: Path) -> Ran:
+    """Run the contract on the template, and of each mutant the test that is meant for it."""
+    for name, text in plugin_files(NAMES, [kind]).items():
+        path = folder / name.removeprefix("src/").removeprefix("tests/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for source, name in HARNESS.items():
+        (folder / name).write_bytes((HERE / "harness" / source).read_bytes())
+    (folder / "mutants.py").write_bytes((HERE / f"{kind}.py").read_bytes())
+    _install(folder, POINTS[kind].requires)
+    environment = {**os.environ, "PYTHONPATH": str(folder), "ACME_KIND": kind}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-ra", "--tb=short", "-p", "no:cacheprovider",
+         "--rootdir", str(folder), "--timeout=120", "test_mutants.py"],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=290, check=False,
+    )  # fmt: skip
+    return _ran(done.stdout + done.stderr)
+
+
+def _ran(output: str) -> Ran:
+    def count(word: str) -> int:
+        found = re.search(rf"(\d+) {word}\b", output.splitlines()[-1] if output else "")
+        return int(found[1]) if found else 0
+
+    return Ran(count("passed"), count("failed") + count("errors?"), count("xfailed"), output)
+
+
+def _install(folder: Path, requires: tuple[str, ...]) -> None:
+    made = folder / "acme_tools-1.0.dist-info"
+    made.mkdir()
+    needed = "".join(f"Requires-Dist: {text}\n" for text in requires)
+    metadata = f"Metadata-Version: 2.1\nName: acme-tools\nVersion: 1.0\n{needed}"
+    (made / "METADATA").write_text(metadata, encoding="utf-8")
+    (made / "entry_points.txt").write_text("[stackyard.plugins]\nacme-tools = acme_harness\n")

@@ -1,0 +1,24 @@
+"""The kit is tested by mutants: a contract passes the template and catches each of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stackyard.scaffold import POINTS
+from tests.mutants.running import HERE, run_mutants
+
+LEAST = 8
+
+
+@pytest.mark.parametrize("kind", POINTS)
+def test_each_mutant_is_caught_by_the_test_that_is_meant_for_it(kind: str, tmp_path: Path) -> None:
+    source = (HERE / f"{kind}.py").read_text(encoding="utf-8")
+    mutants = len(re.findall(r"^    caught_by = ", source, re.MULTILINE))
+    assert mutants >= LEAST
+    ran = run_mutants(kind, tmp_path)
+    assert ran.failed == 0, ran.output
+    assert ran.passed > LEAST
+    assert ran.caught >= mutants, ran.output  # a test with parameters fails once for each
