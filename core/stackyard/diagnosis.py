@@ -14,6 +14,8 @@ from stackyard.components.base import Finding, redact
 from stackyard.errors import StackyardError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stackyard.project import Project
     from stackyard.stack import Stack
 
@@ -46,12 +48,13 @@ def examine(
     from stackyard.profile import load_profile
     from stackyard.stack import Stack
 
-    yield from _installed()
     try:
         project = find()
     except StackyardError as exc:
+        yield from _installed(None)
         yield Line("project", False, str(exc))
         return
+    yield from _installed(project.plugin_file)
     yield from _project(project)
     try:
         name, why = why_chosen(project, option)
@@ -65,14 +68,15 @@ def examine(
     yield from _services(stack)
 
 
-def _installed() -> Iterator[Line]:
+def _installed(file: Path | None) -> Iterator[Line]:
     from stackyard import plugins
+    from stackyard.registry import faults
 
     version = ".".join(map(str, sys.version_info[:3]))
     supported = (3, 11) <= sys.version_info[:2] < (3, 14)
     cure = "" if supported else "use Python 3.11, 3.12 or 3.13"
     yield Line("installed", supported, f"Python {version} ({sys.executable})", cure)
-    found = plugins.load()
+    found = plugins.load(file)
     have = {d.name: d.version for d in found.distributions.values()}
     yield Line("installed", True, f"stackyard {have.get('stackyard', 'from source')}")
     there = [f"{name} {have[name]}" for name in LIBRARIES if name in have]
@@ -80,17 +84,24 @@ def _installed() -> Iterator[Line]:
     for plugin in found.loaded:
         flavors = ", ".join(f"{f.kind} {f.name}" for f in plugin.flavors) or "no flavors"
         slow = f"; its import takes {plugin.seconds:.1f} s" if plugin.slow else ""
-        yield Line("plugins", True, f"{plugin}: {flavors}{slow}")
+        wrong = faults(plugin)
+        yield Line("plugins", not wrong, f"{plugin}: {flavors}{slow}")
+        for text in wrong:
+            yield Line("plugins", False, f"{plugin}: {text}", _leave_out(plugin.distribution.name))
     for broken in found.broken:
         yield Line(
             "plugins",
             False,
             f"{broken} is broken and not used: {broken.reason}",
-            f"uv pip install --force-reinstall {broken.distribution}, or leave it out: "
-            f"STACKYARD_DISABLED_PLUGINS={broken.distribution}",
+            f"uv pip install --force-reinstall {broken.distribution}, or "
+            f"{_leave_out(broken.distribution)}",
         )
     for name in found.disabled:
         yield Line("plugins", None, f"{name} is disabled by STACKYARD_DISABLED_PLUGINS")
+
+
+def _leave_out(distribution: str) -> str:
+    return f"leave it out: STACKYARD_DISABLED_PLUGINS={distribution}"
 
 
 def _project(project: Project) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from stackyard.allowed import Allowed, read_allowed
 from stackyard.choice import (
     LEAST,
     STACK_NAME,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 STORE = ".stackyard/store"
 KEYS = (
     "extends", "description", "store", "durable", "pickle", "vars", "components", "resources",
-    "pipelines",
+    "pipelines", "plugins",
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ class Profile:
     name: str
     description: str
     durable: bool
+    allowed: Allowed | None  # plugins; None: every one
     pickle: bool  # whether pickle may be the last resort of storing a value
     vars: Mapping[str, Any]
     components: Mapping[str, ComponentSpec]
@@ -214,6 +216,7 @@ def build(name: str, merged: Node, files: tuple[str, ...]) -> Profile:
         name=name,
         description=_text(expanded, "description"),
         durable=_plain(expanded, "durable", False),
+        allowed=read_allowed(expanded.get("plugins")),
         pickle=_plain(expanded, "pickle", "allow") == "allow",
         vars={k: n.plain() for k, n in variables.items()},
         components={k: read_component(k, n) for k, n in mapping(expanded, "components").items()},

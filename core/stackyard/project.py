@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stackyard.allowed import FILE
 from stackyard.errors import ConfigError, PipelineError, UsageError, suggest
 from stackyard.graph import NAME
 from stackyard.importing import import_file, module_name, use_roots
@@ -33,6 +34,12 @@ class Project:
     def stacks(self) -> Path:
         """The folder of the stack files."""
         return (self.pinned or self.root) / "stacks"
+
+    @property
+    def plugin_file(self) -> Path | None:
+        """``stackyard_plugins.py`` beside the stack files: a plugin that is not installed."""
+        file = self.stacks / FILE
+        return file if file.is_file() else None
 
     @property
     def cache(self) -> Path:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 from dataclasses import is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stackyard.components.base import Component
 from stackyard.errors import PluginError
 from stackyard.flavors import Flavor
 from stackyard.location import said
+
+if TYPE_CHECKING:
+    from stackyard.plugins import Plugin
 
 CONTRACTS = {
     "orchestrator": "Orchestrator",
@@ -80,3 +83,22 @@ def config_class(flavor: Flavor) -> type:
 
 def _is_frozen(cls: Any) -> bool:
     return bool(cls.__dataclass_params__.frozen)
+
+
+def faults(plugin: Plugin) -> list[str]:
+    """What of a loaded plugin cannot be used, and why: imports all that it names, but no tool."""
+    found = []
+    for flavor in plugin.flavors:
+        for check in (config_class, component_class):
+            try:
+                check(flavor)
+            except PluginError as exc:
+                found.append(str(exc))
+    named = [(f"format {f.name!r}", f.target) for f in plugin.formats]
+    named += [(f"secret provider {s.name!r}", s.target) for s in plugin.secret_providers]
+    for what, target in named:
+        try:
+            load(target, what)
+        except PluginError as exc:
+            found.append(str(exc))
+    return found

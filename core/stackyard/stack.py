@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stackyard import plugins, registry
+from stackyard.allowed import IN_PROJECT
 from stackyard.as_json import as_json
 from stackyard.components.base import Claims, Component, Context, History, Journal, actor
 from stackyard.errors import ConfigError, PluginError, SecretError, suggest
@@ -43,8 +44,19 @@ class Stack:
 
     @cached_property
     def plugins(self) -> Plugins:
-        """The plugins that are installed here."""
-        return self._installed or plugins.load()
+        """The plugins that are installed here or lie beside the stacks, and that it allows.
+
+        Raises:
+            ConfigError: one that it lists is missing here, or is of another version.
+        """
+        if self._installed is not None:
+            return self._installed
+        allowed, file = self.profile.allowed, self.project.plugin_file
+        found = plugins.load(file, None if allowed is None else allowed.names)
+        if allowed is not None:
+            own = frozenset() if file is None else frozenset({IN_PROJECT})
+            allowed.check(found.distributions, own)
+        return found
 
     @cached_property
     def secrets(self) -> Secrets:

@@ -37,6 +37,11 @@ def check(stack: Stack, pipelines: Iterable[str] | None = None) -> Findings:
             cannot be imported is a warning only, and a file that cannot be read an error.
     """
     findings = Findings()
+    try:
+        broken = stack.plugins.broken
+    except ConfigError as exc:  # without its plugins nothing else can be told
+        findings.errors += str(exc).splitlines()
+        return findings
     for component in stack.profile.components.values():
         _component(stack, component, findings)
     if stack.profile.component("orchestrator") is None:
@@ -49,7 +54,7 @@ def check(stack: Stack, pipelines: Iterable[str] | None = None) -> Findings:
     _store(stack, findings)
     _sections(stack, findings)
     _unset(stack, findings)
-    for plugin in stack.plugins.broken:
+    for plugin in broken:
         findings.warnings.append(f"plugin {plugin} is broken and not used: {plugin.reason}")
     known = stack.project.pipelines()
     if pipelines is None:

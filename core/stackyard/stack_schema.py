@@ -67,6 +67,11 @@ def stack_schema(plugins: Plugins) -> Schema:
                 "enum": ["allow", "forbid"],
                 "description": "Whether pickle may be the last resort of storing a value",
             },
+            "plugins": {
+                "description": "Plugins that may be used, with versions: acme-tracker >=1.2",
+                "type": ["array", "null"],
+                "items": {"type": "string"},
+            },
             "vars": {
                 "description": "Values for ${var:name}",
                 "type": ["object", "null"],

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stackyard import plugins
+from stackyard import discovery, plugins
 from stackyard.errors import PluginError
+from stackyard.offers import DISABLED
 from stackyard.plugins import Plugins
 from tests.unit.stack_files import install
 
@@ -29,7 +30,7 @@ Discover = Callable[[], Plugins]
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of distributions; the core itself is installed in it too."""
-    monkeypatch.delenv(plugins.DISABLED, raising=False)
+    monkeypatch.delenv(DISABLED, raising=False)
     folder = tmp_path / "site"
     install(folder, "stackyard", "", version="9.9", entry="stackyard.builtin")
     monkeypatch.syspath_prepend(str(folder))
@@ -41,7 +42,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def discover(site: Path) -> Plugins:
-    return plugins.discover([str(site)])
+    return discovery.discover([str(site)])
 
 
 def reason(site: Path, code: str) -> str:
@@ -161,13 +162,13 @@ def test_a_flavor_of_two_plugins_names_both_and_the_cure(
         "tracker 'acme' is provided by two plugins: acme 1.1, zeta 2.0. "
         "Disable one: STACKYARD_DISABLED_PLUGINS=zeta"
     )
-    monkeypatch.setenv(plugins.DISABLED, "other, Zeta")
+    monkeypatch.setenv(DISABLED, "other, Zeta")
     assert discover(site).flavor("tracker", "acme").name == "acme"
 
 
 def test_a_disabled_plugin_is_not_imported(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(site, "stackyard-acme", "import no_such_module")
-    monkeypatch.setenv(plugins.DISABLED, "stackyard_acme")
+    monkeypatch.setenv(DISABLED, "stackyard_acme")
     found = discover(site)
     assert not found.broken
     with pytest.raises(PluginError, match="Its plugin is disabled by STACKYARD_DISABLED_PLUGINS"):
@@ -207,7 +208,7 @@ def test_distributions_are_found_as_importlib_finds_them() -> None:
 
     from stackyard.distributions import installed, normal_name
 
-    ours = {(d.name, d.version) for d in installed(plugins.GROUP).values()}
+    ours = {(d.name, d.version) for d in installed(discovery.GROUP).values()}
     seen: dict[str, str] = {}
     for found in metadata.distributions():
         seen.setdefault(normal_name(found.metadata["Name"]), found.version)
@@ -223,7 +224,7 @@ def test_the_first_distribution_on_the_path_counts(tmp_path: Path) -> None:
     install(tmp_path / "one", "acme-x", "", version="1.0")
     install(tmp_path / "two", "acme-x", "", version="2.0")
     path = [str(tmp_path / "none"), str(tmp_path / "one"), str(tmp_path / "two")]
-    assert [str(d) for d in installed(plugins.GROUP, path).values()] == ["acme-x 1.0"]
+    assert [str(d) for d in installed(discovery.GROUP, path).values()] == ["acme-x 1.0"]
 
 
 def test_loading_imports_no_tool_and_no_metadata_library() -> None:

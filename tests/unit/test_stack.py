@@ -12,8 +12,10 @@ import pytest
 from stackyard import plugins
 from stackyard.components.base import Secret
 from stackyard.components.orchestrator import Orchestrator
+from stackyard.discovery import discover
 from stackyard.errors import ConfigError, PluginError, SecretError, StackyardError
 from stackyard.graph import Graph, Injection, Step
+from stackyard.offers import DISABLED
 from stackyard.preflight import missing
 from stackyard.profile import load_profile
 from stackyard.stack import Stack
@@ -85,7 +87,7 @@ resources:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[plugins.Plugins]:
-    for name in (plugins.DISABLED, "ACME_URL", "ACME_TOKEN", "DSN", "STACKYARD_SECRETS_FILE"):
+    for name in (DISABLED, "ACME_URL", "ACME_TOKEN", "DSN", "STACKYARD_SECRETS_FILE"):
         monkeypatch.delenv(name, raising=False)
     site = tmp_path / "site"
     install(site, "stackyard", "", entry="stackyard.builtin")
@@ -93,7 +95,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[plugi
     monkeypatch.syspath_prepend(str(site))
     path = list(sys.path)
     before = set(sys.modules)
-    yield plugins.discover([str(site)])
+    yield discover([str(site)])
     sys.path[:] = path
     for name in set(sys.modules) - before:
         if name in ("acme_plugin", "flights", "good"):

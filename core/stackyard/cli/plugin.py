@@ -35,12 +35,15 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     from stackyard import plugins
     from stackyard.offers import DISABLED
+    from stackyard.registry import faults
 
-    found = plugins.load()
+    found = plugins.load_here()
+    wrong = [(plugin, text) for plugin in found.loaded for text in faults(plugin)]
     if args.json:
         document = {
             "plugins": [_facts(p) for p in found.loaded],
             "broken": [_broken(b) for b in found.broken],
+            "faults": [{"plugin": str(plugin), "reason": text} for plugin, text in wrong],
             "disabled": found.disabled,
             "duplicates": _duplicates(found),
         }
@@ -53,6 +56,8 @@ def _list(args: argparse.Namespace) -> int:
     output.table(rows, ("plugin", "version", "offers", "import"), cut=("offers",))
     for broken in found.broken:
         output.warn(f"plugin {broken} is broken and not used: {broken.reason}")
+    for plugin, text in wrong:
+        output.warn(f"plugin {plugin}: {text}")
     for line in _duplicates(found):
         output.warn(line)
     for plugin in found.loaded:
@@ -97,7 +102,7 @@ def _show(args: argparse.Namespace) -> int:
     from stackyard.distributions import normal_name
     from stackyard.errors import UsageError, suggest
 
-    found = plugins.load()
+    found = plugins.load_here()
     wanted = normal_name(args.name)
     names = {wanted, f"stackyard-{wanted}"}
     chosen = [p for p in found.loaded if names & {p.distribution.name, normal_name(p.name)}]

@@ -209,7 +209,7 @@ def _schema(args: argparse.Namespace) -> int:
     from stackyard.stack_schema import stack_schema
     from stackyard.whole_file import write_whole
 
-    text = json.dumps(stack_schema(plugins.load()), indent=2) + "\n"
+    text = json.dumps(stack_schema(plugins.load_here()), indent=2) + "\n"
     if args.out is None:
         if args.check:
             raise UsageError("stack schema --check: name the file to check with --out FILE")

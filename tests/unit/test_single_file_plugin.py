@@ -1,0 +1,130 @@
+"""``stackyard_plugins.py`` beside the stack files is a plugin that need not be installed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stackyard import plugins
+from stackyard.plugins import Plugins
+from tests.projects import document, enter, stackyard
+
+FILE = "stacks/stackyard_plugins.py"
+ACME = """
+from dataclasses import dataclass
+
+from stackyard import Tracker, hookimpl
+from stackyard.components.tracker import TrackingRun
+from stackyard.flavors import Flavor
+
+
+@dataclass(frozen=True)
+class AcmeConfig:
+    file: str
+
+
+class Acme(Tracker):
+    def open(self, run, tracking_id):
+        return TrackingRun(run.run_id)
+
+    def write(self, tracking_id, entries):
+        with (self.context.project / self.config.file).open("a") as file:
+            file.writelines(f"{e.key}={e.value}\\n" for e in entries)
+
+    def finish(self, tracking_id, run):
+        pass
+
+
+@hookimpl
+def stackyard_flavors():
+    here = "stackyard_plugins"
+    yield Flavor("tracker", "acme", target=f"{here}:Acme", config=f"{here}:AcmeConfig")
+"""
+PIPELINE = """
+from stackyard import Tracker, from_stack, pipeline, step
+
+
+@step(timeout="1m")
+def train(*, tracker: Tracker = from_stack()) -> int:
+    tracker.log_params({"depth": 6})
+    return 1
+
+
+@pipeline
+def flow() -> None:
+    train()
+"""
+STACK = """
+components:
+  orchestrator: {flavor: local}
+  tracker: {flavor: acme, file: logged.txt}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    plugins.load.cache_clear()
+    yield
+    plugins.load.cache_clear()
+    sys.modules.pop("stackyard_plugins", None)
+
+
+def load(folder: Path, code: str) -> Plugins:
+    file = folder / FILE
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(code)
+    return plugins.load(file)
+
+
+def test_it_works_like_an_installed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a step's own process, which has the run's pinned code."""
+    files = {FILE: ACME, "dags/flow.py": PIPELINE, "stacks/local.yaml": STACK}
+    enter(tmp_path, monkeypatch, files)
+    code, _, said = stackyard("run", "flow")
+    assert code == 0, said
+    assert (tmp_path / "logged.txt").read_text() == "depth=6\n"
+    listed = document("plugin", "list")
+    assert {"kind": "tracker", "name": "acme"} in listed["plugins"][-1]["flavors"]
+    assert stackyard("plugin", "show", "acme")[0] == 0
+    assert stackyard("stack", "check")[0] == 0
+    code, out, _ = stackyard("stack", "schema")
+    assert code == 0 and '"tracker.acme"' in out
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (
+            "import os\nraise RuntimeError('no')\n",
+            "stacks/stackyard_plugins.py:2: RuntimeError: no",
+        ),
+        ("def broken(:\n", "stacks/stackyard_plugins.py:1: SyntaxError: "),
+        ("raise SystemExit(3)\n", "stacks/stackyard_plugins.py:1: SystemExit: 3"),
+        (ACME.replace('"tracker"', '"trackr"'), "is of unknown kind 'trackr'"),
+        (ACME.replace("stackyard_flavors", "stackyard_flavor"), "unknown hook 'stackyard_flavor'"),
+    ],
+)
+def test_a_broken_one_is_named_and_hurts_nothing_else(tmp_path: Path, code: str, why: str) -> None:
+    found = load(tmp_path, code)
+    (broken,) = [b for b in found.broken if b.distribution == "stackyard-plugins"]
+    assert why in broken.reason
+    assert "stackyard-mlflow" in {p.name for p in found.loaded}
+
+
+def test_it_can_be_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STACKYARD_DISABLED_PLUGINS", "stackyard_plugins")
+    assert "stackyard-plugins" not in {p.name for p in load(tmp_path, "raise OSError\n").loaded}
+
+
+def test_each_project_has_its_own(tmp_path: Path) -> None:
+    """One process may look at several projects, as a notebook does."""
+    names = []
+    for name in ("red", "blue"):
+        folder = tmp_path / name
+        folder.mkdir()
+        found = load(folder, ACME.replace('"acme"', f'"{name}"'))
+        names.append([f.name for p in found.loaded[-1:] for f in p.flavors])
+    assert names == [["red"], ["blue"]]
