@@ -24,7 +24,7 @@ from stackyard.period import PRESETS, Period
 from stackyard.pipeline import Pipeline
 from stackyard.plugins import load
 from stackyard.profile import KEYS
-from stackyard.registry import config_class
+from stackyard.registry import config_class, contract
 from stackyard.shape import field_docs, shape_of
 from stackyard.store import records
 from stackyard.store.formats import builtin_formats
@@ -146,6 +146,20 @@ def test_the_tree_of_errors() -> None:
 
 
 # Pipelines
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_method_and_capability_of_a_kind(kind: str) -> None:
+    """On its own page, and in the table of capabilities."""
+    cls = contract(kind)
+    text = page(f"{kind.replace('_', '-')}.md")
+    methods = {*cls.__abstractmethods__, *(m for ms in cls.optional.values() for m in ms)}
+    assert {m for m in methods if f"{m}(" not in text} == set()
+    assert {c for c in cls.optional if f"`{c}`" not in text} == set()
+    listed = [cells for cells in rows(section("components.md", "## Capabilities"))]
+    assert {(c[1].strip("`"), c[2]) for c in listed if c[0] == kind} == {
+        (name, ", ".join(f"`{m}`" for m in ms)) for name, ms in cls.optional.items()
+    }
 
 
 def test_every_public_name_is_documented() -> None:

@@ -186,6 +186,13 @@ class BeginsAtOnce(AcmeTracker):
         self._home.mkdir(parents=True, exist_ok=True)
 
 
+class Misspells(AcmeTracker):
+    """It says that it can do what no tracker can."""
+
+    caught_by = "test_c10_its_capabilities_are_those_of_the_kind"
+    capabilities = frozenset({"lives"})
+
+
 class RaisesInDoctor(AcmeTracker):
     """A check that finds something raises."""
 

@@ -154,6 +154,8 @@ class Component(ABC):
     """
 
     kind: ClassVar[str]
+    #: The capabilities that the kind knows, each with the methods that it stands for.
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(self, config: Any, context: Context) -> None:
         self.config = config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -61,6 +61,11 @@ class DataVersioner(Component):
     """
 
     kind: ClassVar[str] = "data_versioner"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "remote": ("push", "pull"),
+        "diff": ("diff",),
+        "verify": ("verify",),
+    }
 
     @abstractmethod
     def commit(self, path: Path, name: str) -> DataVersion:

@@ -55,6 +55,15 @@ class FeatureStore(Component):
     """
 
     kind: ClassVar[str] = "feature_store"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "apply": ("apply",),
+        "write": ("write",),
+        "materialize": ("materialize",),
+        "online": ("online",),
+        "teardown": ("teardown",),
+        "by_reference": ("historical_by_reference",),
+        "jobs": ("submit", "poll", "cancel"),
+    }
 
     @abstractmethod
     def describe(self) -> Sequence[FeatureView]:

@@ -130,6 +130,11 @@ class Monitor(Component):
     """
 
     kind: ClassVar[str] = "monitor"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "quality": ("quality",),
+        "performance": ("performance",),
+        "html": ("html",),
+    }
 
     def compare(
         self, current: pd.DataFrame, reference: pd.DataFrame, watch: Watch | None = None

@@ -71,9 +71,10 @@ Watch: TypeAlias = Callable[[StepEvent], None]
 
 
 class Orchestrator(Component):
-    """Contract of an orchestrator. Capabilities: ``compile``, ``schedule``, ``remote``."""
+    """Contract of an orchestrator. Capability: ``compile``."""
 
     kind: ClassVar[str] = "orchestrator"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {"compile": ("compile",)}
 
     @abstractmethod
     def run(self, request: RunRequest, settings: PipelineSettings, watch: Watch) -> RunOutcome:

@@ -112,6 +112,10 @@ class Registry(Component):
     """
 
     kind: ClassVar[str] = "registry"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "alias": ("set_alias", "delete_alias", "move_alias"),
+        "request": ("request_alias", "promotion"),
+    }
 
     @abstractmethod
     def register(

@@ -74,6 +74,12 @@ class Server(Component):
     """
 
     kind: ClassVar[str] = "server"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "canary": ("set_traffic", "promote", "rollback"),
+        "shadow": ("set_shadow",),
+        "log": ("inferences",),
+        "render": ("render",),
+    }
 
     @abstractmethod
     def deploy(self, package: ModelPackage, name: str, version: str) -> Endpoint:

@@ -98,6 +98,7 @@ class Tracker(Component):
     """Contract of an experiment tracker."""
 
     kind: ClassVar[str] = "tracker"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {"live": ("live",)}
 
     @abstractmethod
     def open(self, run: RunFacts, tracking_id: str | None) -> TrackingRun:

@@ -120,6 +120,10 @@ class Validator(Component):
     """Contract of a validator. Capabilities: ``profile``, ``learn``."""
 
     kind: ClassVar[str] = "validator"
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "profile": ("profile",),
+        "learn": ("learn",),
+    }
 
     @abstractmethod
     def validate(self, frame: pd.DataFrame, suite: Suite, *, examples: int = 0) -> ValidationReport:

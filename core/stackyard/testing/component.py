@@ -245,5 +245,11 @@ class ComponentContract(ABC):
         self.check_at_once(made, results, token)
         made.close()
 
+    def test_c10_its_capabilities_are_those_of_the_kind(self, context: Context) -> None:
+        """One that the kind does not know is a misspelling: nobody would ever ask for it."""
+        made = self.connect(context)
+        assert made.capabilities <= set(made.optional)
+        made.close()
+
     def _stack(self, said: Mapping[str, Any]) -> Any:
         return stack_of(self.kind, said, Path())

@@ -40,7 +40,7 @@ class AirflowOrchestrator(Orchestrator):
     @property
     def capabilities(self) -> frozenset[str]:
         """Compiles, schedules, and runs steps in other processes."""
-        return frozenset({"compile", "schedule", "remote"})
+        return frozenset({"compile"})
 
     def compile(self, graph: Graph, settings: PipelineSettings, stack: str) -> Mapping[str, str]:
         """See ``Orchestrator.compile``."""
