@@ -30,6 +30,7 @@ from tests.ports import free_port
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
 README = ROOT / "README.md"
 TUTORIAL = DOCS / "tutorial" / "first-pipeline.md"
+FIRST_PLUGIN = DOCS / "tutorial" / "first-plugin.md"
 S3 = DOCS / "how-to" / "store-on-s3.md"
 NOTEBOOK = DOCS / "how-to" / "use-in-a-notebook.md"
 REPLACE = DOCS / "how-to" / "replace-a-tool.md"
@@ -94,6 +95,12 @@ def test_the_tutorial(tmp_path: Path) -> None:
 @pytest.mark.full
 def test_the_tutorial_to_its_end(tmp_path: Path) -> None:
     assert follow(TUTORIAL, Reader(tmp_path), slow=True) > 0
+
+
+def test_the_tutorial_on_plugins(tmp_path: Path) -> None:
+    """In an environment of its own, as the page makes it."""
+    (tmp_path / "stackyard").symlink_to(ROOT)
+    assert follow(FIRST_PLUGIN, Reader(tmp_path), slow=False) > 0
 
 
 # The how-to pages: each in a copy of one project that was run once

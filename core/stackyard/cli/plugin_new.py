@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     output.say()
     output.say("Next:")
     output.say(f"  cd {shlex.quote(str(folder))}")
-    output.say('  pip install -e ".[test]"   # with uv: uv pip install -e ".[test]"')
+    output.say('  uv pip install -e ".[test]"')
     output.say("  python -m pytest")
     output.say("  stackyard plugin list")
     return 0
