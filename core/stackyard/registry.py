@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def _is_frozen(cls: Any) -> bool:
 
 def faults(plugin: Plugin) -> list[str]:
     """What of a loaded plugin cannot be used, and why: imports all that it names, but no tool."""
-    found = []
+    found = [*_newer_core(plugin.distribution.name)]
     for flavor in plugin.flavors:
         for check in (config_class, component_class):
             try:
@@ -102,3 +103,24 @@ def faults(plugin: Plugin) -> list[str]:
         except PluginError as exc:
             found.append(str(exc))
     return found
+
+
+def _newer_core(distribution: str) -> Iterator[str]:
+    """What a distribution says of the core that it needs, where this is not that."""
+    from importlib import metadata
+
+    try:
+        requires = metadata.requires(distribution) or ()
+        core = metadata.version("stackyard")
+    except metadata.PackageNotFoundError:  # a single file, or the core run from its source
+        return
+    for text in requires:
+        if text.startswith("stackyard") and "extra ==" not in text:
+            from packaging.requirements import Requirement
+
+            wanted = Requirement(text)
+            if wanted.name == "stackyard" and not wanted.specifier.contains(core, prereleases=True):
+                yield (
+                    f"it asks for stackyard {wanted.specifier}, {core} is installed. "
+                    f"uv pip install 'stackyard{wanted.specifier}'"
+                )

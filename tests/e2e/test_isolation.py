@@ -62,6 +62,7 @@ BROKEN = {
         "Flavor 'x' speaks version 2 of the plugin interface, this Stackyard speaks 1",
     ),
 }
+NEEDY = "Metadata-Version: 2.1\nName: needy\nVersion: 3.0\nRequires-Dist: stackyard[frames]>=9\n"
 SLOW = "import time\ntime.sleep(0.6)\n"
 TWIN = FLAVOR.format(arguments="'orchestrator', 'local', 'a:B', 'a:C'")
 
@@ -74,6 +75,8 @@ def site(folder: Path) -> dict[str, str]:
         install(folder, name, code, version="2.5")
     install(folder, "slow-one", SLOW, version="4.0")
     install(folder, "twin", TWIN, version="7.1")
+    install(folder, "needy", "", version="3.0")
+    (folder / "needy-3.0.dist-info" / "METADATA").write_text(NEEDY)
     (folder / "classes.py").write_text(CLASSES)
     return {"PYTHONPATH": str(folder)}
 
@@ -88,11 +91,12 @@ def test_each_is_named_with_distribution_version_and_reason(place: Place, tmp_pa
     for name, (_, why) in BROKEN.items():
         assert f"plugin {name} 2.5 is broken and not used: {why}" in said
     assert "plugin slow-one 4.0 took" in said
+    assert "plugin needy 3.0: it asks for stackyard >=9, 0.1.0 is installed. uv pip" in said
     assert "orchestrator 'local' is provided by two plugins: " in said and "twin 7.1" in said
     assert "stackyard-mlflow" in listed.stdout
 
     document = place.json("plugin", "list", env=env)
-    assert {f["plugin"].split()[0] for f in document["faults"]} == set(WRONG) | {"twin"}
+    assert {f["plugin"].split()[0] for f in document["faults"]} == {*WRONG, "twin", "needy"}
     assert {b["distribution"] for b in document["broken"]} == set(BROKEN)
 
     doctor = place.run("doctor", env=env, check=False)
