@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stackyard.testing.memory_tracker import MemoryTracker as MemoryTracker
     from stackyard.testing.memory_validator import MemoryValidator as MemoryValidator
     from stackyard.testing.monitor import MonitorContract as MonitorContract
+    from stackyard.testing.orchestrator import OrchestratorContract as OrchestratorContract
     from stackyard.testing.registry import RegistryContract as RegistryContract
     from stackyard.testing.reviewed_registry import ReviewedRegistry as ReviewedRegistry
     from stackyard.testing.server import ServerContract as ServerContract
@@ -52,6 +53,7 @@ _HOMES = {
     "MemoryTracker": "memory_tracker",
     "MemoryValidator": "memory_validator",
     "MonitorContract": "monitor",
+    "OrchestratorContract": "orchestrator",
     "RegistryContract": "registry",
     "ReviewedRegistry": "reviewed_registry",
     "ServerContract": "server",
@@ -72,6 +74,7 @@ __all__ = [
     "MemoryTracker",
     "MemoryValidator",
     "MonitorContract",
+    "OrchestratorContract",
     "RegistryContract",
     "ReviewedRegistry",
     "ServerContract",
