@@ -90,8 +90,20 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'stackyard.testing' has no attribute {name!r}")
     import importlib
 
+    _show_values()
     found = globals()[name] = getattr(importlib.import_module(f"stackyard.testing.{home}"), name)
     return found
+
+
+def _show_values() -> None:
+    """Let a guarantee that fails say what it compared, as the asserts of a test's own file do."""
+    import pkgutil
+    import sys
+
+    pytest = sys.modules.get("pytest")
+    if pytest is not None:
+        modules = {f"{__name__}.{found.name}" for found in pkgutil.iter_modules(__path__)}
+        pytest.register_assert_rewrite(*modules.difference(sys.modules))
 
 
 def __dir__() -> list[str]:
