@@ -117,7 +117,10 @@ Watch: TypeAlias = Callable[[StepEvent], None]
 
 
 class Orchestrator(Component):
-    """Contract of an orchestrator. Capabilities: ``compile``, ``schedule``, ``remote``."""
+    """Contract of an orchestrator. Capabilities: ``compile``, ``schedule``, ``remote``.
+
+    What it must keep is numbered in docs/reference/orchestrator.md.
+    """
 
     kind: ClassVar[str] = "orchestrator"
 

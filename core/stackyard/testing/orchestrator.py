@@ -77,8 +77,9 @@ class OrchestratorContract(ComponentContract):
         return _made
 
     def ask(self, component: Orchestrator) -> object:
-        """Make a run."""
-        return make(component, "contract_small", {**SMALL, **self._notes(component)}).outcome
+        """Make a run, with a parameter of its own."""
+        given = {**SMALL, **self._notes(component), "texts": ["asked"]}
+        return make(component, "contract_small", given).outcome
 
     @classmethod
     def do_at_once(cls, component: Orchestrator, number: int, token: str) -> Any:

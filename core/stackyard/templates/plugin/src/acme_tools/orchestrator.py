@@ -70,6 +70,7 @@ class AcmeOrchestrator(Orchestrator):
             try:
                 error = self._step(request, step, references, watch)
             except KeyboardInterrupt:
+                watch(StepEvent(step.name, "interrupted"))
                 warnings = self._finish(request)
                 return RunOutcome("cancelled", "stopped by hand", "", warnings, (step.name,))
             if error is not None:
@@ -87,12 +88,8 @@ class AcmeOrchestrator(Orchestrator):
             output = self._folder(request) / f"{step.name}@{attempt}"
             environment = task_environment(request, step, references, attempt)
             began = time.monotonic()
-            try:
-                watch(StepEvent(step.name, "running", attempt))
-                code = self._process(step.name, environment, output, options.timeout)
-            except KeyboardInterrupt:
-                watch(StepEvent(step.name, "interrupted", attempt))
-                raise
+            watch(StepEvent(step.name, "running", attempt))
+            code = self._process(step.name, environment, output, options.timeout)
             seconds = time.monotonic() - began
             if code == DONE:
                 reference = json.loads(_lines(output, "out")[-1])
