@@ -11,9 +11,18 @@ from stackyard.testing import OrchestratorContract
 
 
 class TestLocal(OrchestratorContract):
-    """In this process, and in workers."""
+    """In this process, but for a step that has to be stopped."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def settings(cls) -> Mapping[str, Any]:
         return {"flavor": "local"}
+
+
+class TestWorkers(OrchestratorContract):
+    """In workers, wherever two steps are ready."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls) -> Mapping[str, Any]:
+        return {"flavor": "local", "parallel": "always", "workers": 2}
