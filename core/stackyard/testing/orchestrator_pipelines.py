@@ -143,16 +143,16 @@ def contract_broken(notes: str) -> None:
 
 
 @step(timeout="2s")
-def late() -> int:
+def late(notes: str) -> int:
     """Take longer than it may."""
     time.sleep(30)
-    return 1
+    return tries(notes, "late")
 
 
 @pipeline
-def contract_late() -> None:
+def contract_late(notes: str) -> None:
     """A step that is over its timeout."""
-    late()
+    late(notes)
 
 
 @step

@@ -137,9 +137,7 @@ class Runs:
         """A run with a component of its own."""
         component = self.connect(self.context)
         try:
-            if pipeline != "contract_late":
-                given = {**(given or {}), "notes": str(self.notes)}
-            return make(component, pipeline, given or {}, **asked)
+            return make(component, pipeline, {**(given or {}), "notes": str(self.notes)}, **asked)
         finally:
             component.close()
 
