@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from stackyard.errors import ArtifactNotFound, StoreError
-from stackyard.graph import Step
+from stackyard.errors import ArtifactNotFound, StoreError, UsageError
+from stackyard.graph import Graph, Step
 from stackyard.store import cachekey
 from stackyard.store.backend import artifact_key
 from stackyard.store.records import AttemptRecord, RunRecord
@@ -73,6 +73,23 @@ class Earlier:
             seen.add(resumed)
             found.append(self._read(resumed))
             resumed = self._records.run(resumed).resume
+        return found
+
+    def for_only(self, graph: Graph, only: str) -> Latest:
+        """The results that stand for the other steps where the run is of one step alone.
+
+        Raises:
+            UsageError: there is none of a step that it reads.
+        """
+        found: Latest = {}
+        for attempts in reversed(self.lineage):
+            found.update({n: a for n, a in attempts.items() if a.status != "failed"})
+        for before in graph.step(only).upstream:
+            if before not in found:
+                raise UsageError(
+                    f"--only {only}: the last run has no result of {before!r}, which it reads. "
+                    f"Run the whole pipeline first: stackyard run {graph.name}"
+                )
         return found
 
     def previous(self, step: str) -> AttemptRecord | None:

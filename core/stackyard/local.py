@@ -112,14 +112,10 @@ class _Execution:
         graph, only = self.runner.graph, self.runner.record.only
         if only is None:
             return list(graph.steps)
-        for attempts in reversed(self.runner.earlier.lineage):
-            self.done.update({n: a for n, a in attempts.items() if a.status != "failed"})
-        missing = [up for up in graph.step(only).upstream if up not in self.done]
-        if missing:
-            self.errors.append(
-                f"--only {only}: the last run has no result of {missing[0]!r}, which it reads. "
-                f"Run the whole pipeline first: stackyard run {graph.name}"
-            )
+        try:
+            self.done.update(self.runner.earlier.for_only(graph, only))
+        except UsageError as exc:
+            self.errors.append(str(exc))
             return []
         return [graph.step(only)]
 

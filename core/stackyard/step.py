@@ -73,6 +73,9 @@ def _run(name: str) -> int:
 
     runner = _runner()
     step = runner.graph.step(name)
+    only = runner.record.only
+    if only is not None and name != only:
+        return _beside(runner, name, only)
     upstream = _upstream(runner)
     skipped = runner.left_out(step, upstream)
     if skipped is not None:
@@ -99,6 +102,16 @@ def _run(name: str) -> int:
         print(f"{record.traceback or ''}{record.error}", file=sys.stderr)
         return 2 if record.final else 1
     _print_reference(record)
+    return 0
+
+
+def _beside(runner: Runner, name: str, only: str) -> int:
+    """A step beside the one that runs alone: what the last run has of it, and nothing is run."""
+    found = runner.earlier.for_only(runner.graph, only).get(name)
+    if found is None or not found.finished:
+        print(f"{name}: skipped (only {only!r} runs)", file=sys.stderr)
+        return SKIP
+    _print_reference(replace(found, status="cached"))
     return 0
 
 

@@ -12,6 +12,7 @@ from stackyard.testing import (
     DataVersionerContract,
     FeatureStoreContract,
     MonitorContract,
+    OrchestratorContract,
     RegistryContract,
     ServerContract,
     TrackerContract,
@@ -25,6 +26,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
     ("page", "contract"),
     [
         ("components.md", ComponentContract),
+        ("orchestrator.md", OrchestratorContract),
         ("tracker.md", TrackerContract),
         ("registry.md", RegistryContract),
         ("data-versioner.md", DataVersionerContract),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -156,3 +157,26 @@ def test_its_exit_code_says_whether_another_try_may_help(
     done = task(place, "one")
     assert done.returncode == code
     assert done.stderr.splitlines()[-1] == f"{kind}: no data"
+
+
+def test_beside_a_step_that_runs_alone_nothing_runs(place: Place) -> None:
+    """Where all tasks are started, as on Airflow: the others answer with what is there."""
+    effect = PIPELINE.replace("@step\n    def two", "@step(effect=True)\n    def two")
+    place.write("dags/chain.py", effect.replace("return 1", "import time; return time.time_ns()"))
+    begun = [task(place, name) for name in ("one", "--finish")]
+    previous = json.loads(begun[0].stdout)["run"]
+    asked = json.dumps({"stackyard": {"only": "one", "resume": previous}})
+    again = {"STACKYARD_RUN": "manual__2", "STACKYARD_PARAMS": asked}
+    one = task(place, "one", **again)
+    assert json.loads(one.stdout)["status"] == "succeeded"
+    two = task(place, "two", **again, STACKYARD_INPUTS=f'{{"one": {one.stdout.splitlines()[-1]}}}')
+    assert (two.returncode, two.stdout) == (99, "")
+    asked = asked.replace('"only": "one"', '"only": "two"')
+    other = {"STACKYARD_RUN": "manual__3", "STACKYARD_PARAMS": asked}
+    known = task(place, "one", **other)
+    assert json.loads(known.stdout)["run"] == previous
+    assert json.loads(known.stdout)["status"] == "cached"
+    two = task(
+        place, "two", **other, STACKYARD_INPUTS=f'{{"one": {known.stdout.splitlines()[-1]}}}'
+    )
+    assert json.loads(two.stdout)["status"] == "succeeded"

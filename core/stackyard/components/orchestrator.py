@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from stackyard.components.base import Component
-from stackyard.graph import Graph
+from stackyard.graph import Graph, Step
 
 StepStatus: TypeAlias = Literal[
     "waiting", "running", "retrying", "succeeded", "cached", "failed", "skipped", "interrupted"
@@ -32,6 +33,51 @@ class RunRequest:
     files: Mapping[str, str] = field(default_factory=dict)  # what ``compile`` gave for the graph
     reason: str = "manual"  # manual, schedule, triggered, ...
     actor: str = ""
+
+
+def task_params(request: RunRequest) -> dict[str, Any]:
+    """What ``STACKYARD_PARAMS`` holds: the parameters, and what the run was asked for."""
+    asked: dict[str, Any] = {"reason": request.reason, "actor": request.actor}
+    if request.resume is not None:
+        asked["resume"] = request.resume
+    if request.only is not None:
+        asked["only"] = request.only
+    if not request.cache:
+        asked["cache"] = False
+    return {**request.params, "stackyard": asked}
+
+
+def task_environment(
+    request: RunRequest,
+    step: Step | None = None,
+    references: Mapping[str, Any] | None = None,
+    attempt: int = 1,
+) -> dict[str, str]:
+    """The variables of ``python -m stackyard.step``; see docs/reference/step-contract.md.
+
+    They hold no secret. Where steps run on another machine, its own environment says where the
+    project and the store are: leave out ``STACKYARD_PROJECT`` and ``STACKYARD_STORE`` then.
+
+    Args:
+        request: the run.
+        step: the step, None for ``--finish``.
+        references: step to the reference that its task printed, None where it was skipped; at
+            least of the steps that ``step`` reads.
+        attempt: 1, 2, ...
+    """
+    given = references or {}
+    reads = step.reads if step is not None else ()
+    return {
+        "STACKYARD_PIPELINE": request.graph.name,
+        "STACKYARD_STACK": request.stack,
+        "STACKYARD_GRAPH": request.graph.digest(),
+        "STACKYARD_RUN": request.run_id,
+        "STACKYARD_TRY": str(attempt),
+        "STACKYARD_PARAMS": json.dumps(task_params(request)),
+        "STACKYARD_INPUTS": json.dumps({name: given[name] for name in reads}),
+        "STACKYARD_PROJECT": str(request.project),
+        "STACKYARD_STORE": request.store,
+    }
 
 
 @dataclass(frozen=True)
@@ -71,10 +117,13 @@ Watch: TypeAlias = Callable[[StepEvent], None]
 
 
 class Orchestrator(Component):
-    """Contract of an orchestrator. Capability: ``compile``."""
+    """Contract of an orchestrator, numbered in docs/reference/orchestrator.md.
+
+    Capabilities: ``compile``; ``remote``, whose steps run where this process does not reach them.
+    """
 
     kind: ClassVar[str] = "orchestrator"
-    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {"compile": ("compile",)}
+    optional: ClassVar[Mapping[str, tuple[str, ...]]] = {"compile": ("compile",), "remote": ()}
 
     @abstractmethod
     def run(self, request: RunRequest, settings: PipelineSettings, watch: Watch) -> RunOutcome:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stackyard.testing.memory_tracker import MemoryTracker as MemoryTracker
     from stackyard.testing.memory_validator import MemoryValidator as MemoryValidator
     from stackyard.testing.monitor import MonitorContract as MonitorContract
+    from stackyard.testing.orchestrator import OrchestratorContract as OrchestratorContract
     from stackyard.testing.registry import RegistryContract as RegistryContract
     from stackyard.testing.reviewed_registry import ReviewedRegistry as ReviewedRegistry
     from stackyard.testing.server import ServerContract as ServerContract
@@ -52,6 +53,7 @@ _HOMES = {
     "MemoryTracker": "memory_tracker",
     "MemoryValidator": "memory_validator",
     "MonitorContract": "monitor",
+    "OrchestratorContract": "orchestrator",
     "RegistryContract": "registry",
     "ReviewedRegistry": "reviewed_registry",
     "ServerContract": "server",
@@ -72,6 +74,7 @@ __all__ = [
     "MemoryTracker",
     "MemoryValidator",
     "MonitorContract",
+    "OrchestratorContract",
     "RegistryContract",
     "ReviewedRegistry",
     "ServerContract",
@@ -87,8 +90,20 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'stackyard.testing' has no attribute {name!r}")
     import importlib
 
+    _show_values()
     found = globals()[name] = getattr(importlib.import_module(f"stackyard.testing.{home}"), name)
     return found
+
+
+def _show_values() -> None:
+    """Let a guarantee that fails say what it compared, as the asserts of a test's own file do."""
+    import pkgutil
+    import sys
+
+    pytest = sys.modules.get("pytest")
+    if pytest is not None:
+        modules = {f"{__name__}.{found.name}" for found in pkgutil.iter_modules(__path__)}
+        pytest.register_assert_rewrite(*modules.difference(sys.modules))
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 from stackyard import plugins
 from stackyard.components.base import Context
 from stackyard.distributions import normal_name
+from stackyard.graph import Graph
 from stackyard.testing.in_stack import made_of
 
 WAIT = 120.0  # seconds, for a process that has to import its tool
@@ -29,6 +31,19 @@ from stackyard.testing.in_stack import made_of
 made_of(given["kind"], given["settings"], Context(project=Path(given["project"])))
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
+_COMPILING = """
+import json, sys
+given = json.loads(sys.argv[1])
+from pathlib import Path
+from stackyard.components.base import Context
+from stackyard.components.orchestrator import PipelineSettings
+from stackyard.graph import Graph
+from stackyard.testing.in_stack import made_of
+context = Context(project=Path(given["project"]), stack=given["stack"])
+made = made_of("orchestrator", given["settings"], context)
+files = made.compile(Graph.from_json(given["graph"]), PipelineSettings(), given["stack"])
+print(json.dumps(dict(files)))
+"""
 
 
 def imported_by(kind: str, settings: Mapping[str, Any], project: Path) -> list[str]:
@@ -36,16 +51,34 @@ def imported_by(kind: str, settings: Mapping[str, Any], project: Path) -> list[s
 
     What Stackyard depends on itself does not count.
     """
-    given = json.dumps({"kind": kind, "settings": dict(settings), "project": str(project)})
-    done = subprocess.run(
-        [sys.executable, "-c", _IMPORTING, given],
-        capture_output=True, text=True, timeout=WAIT, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    imported = set(json.loads(done.stdout))
+    given = {"kind": kind, "settings": dict(settings), "project": str(project)}
+    imported = set(_answer(_IMPORTING, given))
     (plugin,) = plugins.load().providers(kind, settings["flavor"])
     own = {"stackyard", *_needed("stackyard")}
     return sorted(imported & _modules(_needed(plugin.distribution.name) - own))
+
+
+def compiled_by(
+    settings: Mapping[str, Any], context: Context, graph: Graph, seed: int
+) -> dict[str, str]:
+    """What an orchestrator compiles ``graph`` to in a process with the hash seed ``seed``."""
+    given = {
+        "settings": dict(settings),
+        "project": str(context.project),
+        "stack": context.stack,
+        "graph": graph.to_json(),
+    }
+    return dict(_answer(_COMPILING, given, {"PYTHONHASHSEED": str(seed)}))
+
+
+def _answer(code: str, given: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Any:
+    """What ``code`` prints as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(given)], env={**os.environ, **(env or {})},
+        capture_output=True, text=True, timeout=WAIT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def _needed(distribution: str) -> set[str]:

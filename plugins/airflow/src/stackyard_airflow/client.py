@@ -253,8 +253,9 @@ class AirflowClient:
 
             local = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
             # No redirects: a token goes to the address that was configured and nowhere else.
+            # Waiting for an answer is not all that the deadline of a call has to hold.
             self._http = httpx.Client(
-                timeout=self._deadline, trust_env=not local, follow_redirects=False
+                timeout=0.8 * self._deadline, trust_env=not local, follow_redirects=False
             )
         return self._http
 

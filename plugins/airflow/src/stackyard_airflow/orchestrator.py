@@ -15,6 +15,7 @@ from stackyard.components.orchestrator import (
     RunOutcome,
     RunRequest,
     Watch,
+    task_params,
 )
 from stackyard.errors import ComponentError, ConfigError, Unavailable, UsageError
 from stackyard.graph import Graph
@@ -39,8 +40,8 @@ class AirflowOrchestrator(Orchestrator):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Compiles, schedules, and runs steps in other processes."""
-        return frozenset({"compile"})
+        """Compiles, and runs steps in other processes."""
+        return frozenset({"compile", "remote"})
 
     def compile(self, graph: Graph, settings: PipelineSettings, stack: str) -> Mapping[str, str]:
         """See ``Orchestrator.compile``."""
@@ -59,7 +60,7 @@ class AirflowOrchestrator(Orchestrator):
         written = self._write(files)
         self._parsed(client, request, chosen, written)
         self._pools(client, chosen)
-        client.trigger(chosen.dag_id, request.run_id, _conf(request), f"by {request.actor}")
+        client.trigger(chosen.dag_id, request.run_id, task_params(request), f"by {request.actor}")
         if (dag := client.dag(chosen.dag_id)) is not None and dag.paused:
             client.unpause(chosen.dag_id)
             if request.graph.schedule is not None:
@@ -257,15 +258,3 @@ class AirflowOrchestrator(Orchestrator):
 def _since(dag: DagInfo, written: float | None) -> bool:
     """Whether Airflow has parsed the DAG after its file was written on this machine."""
     return written is None or datetime.fromisoformat(dag.parsed).timestamp() >= written
-
-
-def _conf(request: RunRequest) -> dict[str, Any]:
-    """The parameters of the DAG run; under ``stackyard`` what the run was asked for."""
-    asked: dict[str, Any] = {"reason": request.reason, "actor": request.actor}
-    if request.resume is not None:
-        asked["resume"] = request.resume
-    if request.only is not None:
-        asked["only"] = request.only
-    if not request.cache:
-        asked["cache"] = False
-    return {**request.params, "stackyard": asked}
