@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, environment
 
 # What runs the contract, and what the tests of a plugin need beside it.
 CONTRACTS = {
-    "airflow": ("test_airflow_compile.py", "", ()),
+    "airflow": ("test_airflow_compile.py", "", ("hypothesis",)),
     "bentoml": ("test_server.py", "TestBentomlServer", ()),
     "dvc": (
         "test_versioner.py",
