@@ -64,7 +64,16 @@ def _kind(name: str, cls: str, doc: str, *requires: str, extras: tuple[str, ...]
 
 _PANDAS = "pandas >= 2.2"
 _PARQUET = "pyarrow >= 18"
-POINTS = {point.name: point for point in (_kind("tracker", "AcmeTracker", "Runs as folders"),)}
+POINTS = {
+    point.name: point
+    for point in (
+        _kind("tracker", "AcmeTracker", "Runs as folders"),
+        _kind(
+            "feature_store", "AcmeFeatureStore", "Features in a folder", _PANDAS, _PARQUET,
+            extras=("frames",),
+        ),
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
