@@ -161,20 +161,23 @@ def newest(
     """
     import pandas as pd
 
+    def columns(frame: pd.DataFrame, kinds: Mapping[str, str], what: str) -> dict[str, Any]:
+        return {c: typed(frame[c], k, what).reset_index(drop=True) for c, k in kinds.items()}
+
     when: Any = pd.Timestamp.max.tz_localize("UTC")
     if timestamp is not None:
         when = moments(rows[timestamp], "rows").array
-    keys = {c: typed(rows[c], kind, "rows").array for c, kind in view.entity.items()}
-    questions = pd.DataFrame({_ROW: range(len(rows)), _MOMENT: when, **keys})
+    questions = pd.DataFrame(columns(rows, view.entity, "rows"), index=range(len(rows)))
+    questions = questions.assign(**{_ROW: range(len(rows)), _MOMENT: when})
     types = {**view.entity, **{name: view.features[name] for name in features}}
     what = f"rows of view {view.name!r}"
-    answers = pd.DataFrame({c: typed(known[c], kind, what).array for c, kind in types.items()})
+    answers = pd.DataFrame(columns(known, types, what), index=range(len(known)))
     answers[_MOMENT] = moments(known[view.timestamp], what).array
     found = pd.merge_asof(
         questions.dropna().sort_values(_MOMENT),
         answers.dropna(subset=[_MOMENT]).sort_values(_MOMENT, kind="stable"),
         on=_MOMENT,
-        by=list(keys),
+        by=list(view.entity),
         tolerance=pd.Timedelta(seconds=view.ttl) if view.ttl and timestamp is not None else None,
     ).set_index(_ROW)
     return {name: found[name].reindex(range(len(rows))).array for name in features}

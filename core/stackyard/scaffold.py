@@ -72,6 +72,10 @@ POINTS = {
             "feature_store", "AcmeFeatureStore", "Features in a folder", _PANDAS, _PARQUET,
             extras=("frames",),
         ),
+        _kind(
+            "validator", "AcmeValidator", "Checks by pandas, reports in a folder", _PANDAS,
+            extras=("frames",),
+        ),
     )
 }  # fmt: skip
 
