@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stackyard.claims import RunClaims
-from stackyard.components.base import Claims, Context
+from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureJob, FeatureStore
 from stackyard.errors import InvalidInput, NotFound
-from stackyard.store.store import open_store
+from stackyard.testing import job_worker
 from stackyard.testing.feature_store_joins import JoinContract
-from stackyard.testing.in_stack import made_of
+from stackyard.testing.job_worker import MOMENTS, claims_in, submit
 from stackyard.testing.manners import until
 from stackyard.testing.processes import WAIT
 from stackyard.testing.weather import WEATHER, plain, questions, weather
-
-FEATURES = ["weather:temp"]
-MOMENTS = ("before the claim", "after the claim", "after submitting")
 
 
 class JobContract(JoinContract):
@@ -65,14 +60,14 @@ class JobContract(JoinContract):
         """Whenever the worker is killed: the step that is tried again gets the one job."""
         able(store, "jobs")
         rows, target = self._asked(context, tmp_path)
-        folders = {n: str(getattr(context, n)) for n in ("project", "cache_dir", "state_dir")}
         said = {
             "settings": dict(stated), "rows": str(rows), "target": str(target), "moment": moment,
-            "context": {**folders, "name": context.name, "run": context.run, "step": context.step},
+            "context": {n: getattr(context, n) for n in ("name", "run", "step", "deadline")},
+            "folders": {n: str(getattr(context, n)) for n in ("project", "cache_dir", "state_dir")},
             "claims": str(tmp_path),
         }  # fmt: skip
         killed = subprocess.run(
-            [sys.executable, "-m", __name__, json.dumps(said)],
+            [sys.executable, "-m", job_worker.__name__, json.dumps(said)],
             capture_output=True, text=True, timeout=WAIT, check=False, start_new_session=True,
         )  # fmt: skip
         assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -118,17 +113,6 @@ def able(store: FeatureStore, capability: str) -> None:
         pytest.skip(f"this store cannot {capability}")
 
 
-def claims_in(folder: Path, context: Context) -> RunClaims:
-    """The claims of the context's run, in a store of the test's own."""
-    assert context.run is not None
-    return RunClaims(open_store(folder / "claims").records, context.run)
-
-
-def submit(store: FeatureStore, rows: Path, target: Path) -> FeatureJob:
-    """Ask for the job."""
-    return store.submit(rows, FEATURES, timestamp="at", target=target)
-
-
 def ended(store: FeatureStore, job: str) -> FeatureJob:
     """The job once it is no longer running."""
 
@@ -139,45 +123,3 @@ def ended(store: FeatureStore, job: str) -> FeatureJob:
     found = until(look)
     assert found is not None
     return found
-
-
-class _Dying:
-    """Claims of a worker that is killed at a moment, with its whole group of processes."""
-
-    def __init__(self, claims: Claims, moment: str) -> None:
-        self._claims = claims
-        self._moment = moment
-
-    def claim(self, name: str, value: str) -> str:
-        if self._moment == "before the claim":
-            _die()
-        given = self._claims.claim(name, value)
-        if self._moment == "after the claim":
-            _die()
-        return given
-
-    def get(self, name: str) -> str | None:
-        return self._claims.get(name)
-
-
-def _die() -> None:
-    sys.stdout.flush()
-    os.killpg(0, signal.SIGKILL)
-
-
-def _work(arguments: Sequence[str]) -> None:
-    given = json.loads(arguments[0])
-    fields: dict[str, Any] = dict(given["context"])
-    for name in ("project", "cache_dir", "state_dir"):
-        fields[name] = Path(fields[name])
-    context = Context(**fields)
-    claims = _Dying(claims_in(Path(given["claims"]), context), given["moment"])
-    store = made_of("feature_store", given["settings"], replace(context, claims=claims))
-    assert isinstance(store, FeatureStore)
-    job = submit(store, Path(given["rows"]), Path(given["target"]))
-    print(job.id, end="")
-    _die()
-
-
-if __name__ == "__main__":
-    _work(sys.argv[1:])
