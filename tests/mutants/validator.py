@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from acme_tools.validator import AcmeValidator
 
+from stackyard.components.base import Finding
 from stackyard.components.suite_check import check_request
 from stackyard.components.validator import Suite, ValidationReport
 from stackyard.errors import InvalidInput
@@ -224,6 +225,15 @@ class ImportsAtOnce(AcmeValidator):
         import pandas as pd
 
         self._pandas = pd
+
+
+class OnlyComplains(AcmeValidator):
+    """What is not well has no cure."""
+
+    caught_by = "test_c08_doctor_is_told_and_nothing_is_raised"
+
+    def check(self) -> Any:
+        return (Finding(False, "no report was ever kept"),)
 
 
 class HandsAFileOver(AcmeValidator):
