@@ -15,6 +15,7 @@ _DTYPES: Mapping[str, str] = {
     "int64": "Int64", "float64": "float64", "bool": "boolean", "string": "object",
     "timestamp": "datetime64[us, UTC]",
 }  # fmt: skip
+_MOMENT, _ROW = "#moment", "#row"  # no column of a view is called so
 
 
 def check_rows(
@@ -132,6 +133,54 @@ def to_write(rows: pd.DataFrame, view: ViewDefinition) -> pd.DataFrame:
         if nulls:
             raise InvalidInput(f"{what}: column {column!r} is null in {nulls} of {len(kept)} rows")
     return kept.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
+
+
+def newest(
+    rows: pd.DataFrame,
+    known: pd.DataFrame,
+    view: ViewDefinition,
+    features: Sequence[str],
+    timestamp: str | None = None,
+) -> dict[str, Any]:
+    """The value of each feature in the newest of ``known`` at each row's moment.
+
+    The join of a store that has a view's rows as a frame, with pandas' ``merge_asof``.
+
+    Args:
+        rows: what is asked about, as ``check_rows`` lets it pass.
+        known: rows of the view; of two for one entity and time the last counts.
+        view: its definition.
+        features: names of its features.
+        timestamp: the column of ``rows`` with the moments; None for the newest of all, however old.
+
+    Returns:
+        An array for each feature, with nulls where nothing is known; for ``rows.assign``.
+
+    Raises:
+        InvalidInput: a column is of another type.
+    """
+    import pandas as pd
+
+    def columns(frame: pd.DataFrame, kinds: Mapping[str, str], what: str) -> dict[str, Any]:
+        return {c: typed(frame[c], k, what).reset_index(drop=True) for c, k in kinds.items()}
+
+    when: Any = pd.Timestamp.max.tz_localize("UTC")
+    if timestamp is not None:
+        when = moments(rows[timestamp], "rows").array
+    questions = pd.DataFrame(columns(rows, view.entity, "rows"), index=range(len(rows)))
+    questions = questions.assign(**{_ROW: range(len(rows)), _MOMENT: when})
+    types = {**view.entity, **{name: view.features[name] for name in features}}
+    what = f"rows of view {view.name!r}"
+    answers = pd.DataFrame(columns(known, types, what), index=range(len(known)))
+    answers[_MOMENT] = moments(known[view.timestamp], what).array
+    found = pd.merge_asof(
+        questions.dropna().sort_values(_MOMENT),
+        answers.dropna(subset=[_MOMENT]).sort_values(_MOMENT, kind="stable"),
+        on=_MOMENT,
+        by=list(view.entity),
+        tolerance=pd.Timedelta(seconds=view.ttl) if view.ttl and timestamp is not None else None,
+    ).set_index(_ROW)
+    return {name: found[name].reindex(range(len(rows))).array for name in features}
 
 
 def _whole(values: Any) -> bool:

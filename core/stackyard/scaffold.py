@@ -69,8 +69,16 @@ POINTS = {
     for point in (
         _kind("tracker", "AcmeTracker", "Runs as folders"),
         _kind("orchestrator", "AcmeOrchestrator", "Steps as processes"),
+        _kind(
+            "feature_store", "AcmeFeatureStore", "Features in a folder", _PANDAS, _PARQUET,
+            extras=("frames",),
+        ),
+        _kind(
+            "validator", "AcmeValidator", "Checks by pandas, reports in a folder", _PANDAS,
+            extras=("frames",),
+        ),
     )
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The store in memory keeps the contract; so does a store of forty lines that is only read."""
+"""The store in memory keeps the contract; so does a small one that is only read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, FeatureView, ViewDefinition, by_view
-from stackyard.feature_rows import check_rows, moments, typed
+from stackyard.feature_rows import check_rows, newest
 from stackyard.testing import FeatureStoreContract, MemoryFeatureStore
 
 
@@ -23,6 +23,9 @@ class TestMemory(FeatureStoreContract):
 
     def connect(self, context: Context) -> FeatureStore:
         return self.backend.of(context)
+
+    def submitted(self, store: FeatureStore) -> int:
+        return len(self.backend._jobs)
 
 
 class Frames(FeatureStore):
@@ -41,23 +44,8 @@ class Frames(FeatureStore):
         check_rows(rows, asked, timestamp)
         joined = rows.copy()
         for name, (_, wanted) in asked.items():
-            definition, frame = self.config[name]
-            entity = list(definition.entity)
-            left = rows[entity].assign(at=moments(rows[timestamp], "rows"), row=range(len(rows)))
-            right = frame.assign(at=moments(frame[definition.timestamp], name))
-            for column, kind in definition.entity.items():
-                left[column] = typed(left[column], kind, "rows")
-                right[column] = typed(right[column], kind, name)
-            found = pd.merge_asof(
-                left.dropna().sort_values("at"),
-                right[[*entity, "at", *wanted]].sort_values("at"),
-                on="at",
-                by=entity,
-                tolerance=definition.ttl and pd.Timedelta(seconds=definition.ttl),
-            )
-            for feature in wanted:
-                column = found.set_index("row")[feature].convert_dtypes()
-                joined[feature] = column.reindex(range(len(rows))).array
+            definition, known = self.config[name]
+            joined = joined.assign(**newest(rows, known, definition, wanted, timestamp))
         self.note_features(features, self.describe(), joined)
         return joined[[*rows.columns, *(text.partition(":")[2] for text in features)]]
 

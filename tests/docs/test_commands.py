@@ -155,6 +155,7 @@ def test_the_page_about_replacing_a_tool(reader: Reader) -> None:
     installed = source / "acme_features-1.0.dist-info"
     installed.mkdir(parents=True)
     metadata = "Metadata-Version: 2.1\nName: acme-features\nVersion: 1.0\n"
+    metadata += "Requires-Dist: stackyard\nRequires-Dist: pandas\nRequires-Dist: pyarrow\n"
     (installed / "METADATA").write_text(metadata)
     points = "[stackyard.plugins]\nacme-features = acme_features.plugin\n"
     (installed / "entry_points.txt").write_text(points)

@@ -75,7 +75,10 @@ class Claims(Protocol):
     """First-writer-wins facts in the store, shared by all processes of a run."""
 
     def claim(self, name: str, value: str) -> str:
-        """Store ``value`` under ``name`` unless somebody did before; return what is stored."""
+        """Store ``value`` under ``name`` unless somebody did before; return what is stored.
+
+        A name has ASCII letters, digits and ``_ . @ = + , -``, and begins with no dot.
+        """
 
     def get(self, name: str) -> str | None:
         """Return what is stored under ``name``."""

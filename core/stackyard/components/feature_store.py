@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -175,11 +177,28 @@ class FeatureStore(Component):
     ) -> FeatureJob:
         """Begin ``historical_by_reference`` as a job (capability ``jobs``).
 
-        The id is claimed for the run's step, so that a step which is tried again, or resumed in
-        another process, gets the job that is under way instead of a second one.
+        A step that is tried again, or resumed in another process, gets the job that is under way
+        instead of a second one: the id is that of ``job_id``, and given to the backend.
         """
         self.require("jobs")
         raise NotImplementedError
+
+    def job_id(self, rows: Path, features: Sequence[str], *, timestamp: str, target: Path) -> str:
+        """The id of the job that ``submit`` is asked for; for implementations.
+
+        It is claimed before anything is submitted: the run's step that asks the same again gets
+        the same id, from whichever process. Let the backend have it, as the key of a request that
+        counts once or as a label to look for, because a worker may be killed before it submits
+        and after it did.
+        """
+        made = uuid.uuid4().hex
+        if self.context.claims is None:
+            return made
+        import blake3
+
+        asked = [self.context.step, str(rows), *features, timestamp, str(target)]
+        digest = blake3.blake3(json.dumps([self.context.name, *asked]).encode()).hexdigest()
+        return self.context.claims.claim(f"features-{digest[:32]}", made)
 
     def poll(self, job: str) -> FeatureJob:
         """How a job stands (capability ``jobs``).

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,19 +14,54 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, FeaturesUsed
 from stackyard.errors import InvalidInput, NotFound, Unsupported
-from stackyard.testing.feature_store_joins import JoinContract
-from stackyard.testing.manners import silent_until_used
+from stackyard.testing.feature_store_jobs import JobContract, able
 from stackyard.testing.stand_ins import Journal
 from stackyard.testing.weather import HOUR, WEATHER, hours, plain, questions, weather
 
 CAPABILITIES = ("apply", "write", "materialize", "online", "teardown", "by_reference", "jobs")
 
 
-class FeatureStoreContract(JoinContract):
-    """Inherit, say how to make the store. A store without ``write`` also says ``given``.
+class FeatureStoreContract(JobContract):
+    """Inherit, and say what a stack says of the store, which has to be empty in every test.
 
-    Tests of a capability that the store does not have are skipped.
+    A store without ``write`` also says ``given``, one with ``jobs`` ``submitted``. Tests of a
+    capability that the store does not have are skipped.
     """
+
+    def ask(self, component: FeatureStore) -> object:
+        """Which views there are."""
+        return component.describe()
+
+    def before_at_once(self, component: FeatureStore, token: str) -> None:
+        """There is a view with rows."""
+        self.given(component.context, WEATHER, weather())
+
+    @classmethod
+    def do_at_once(cls, component: FeatureStore, number: int, token: str) -> Any:
+        """Define views, write rows and bring them online, as far as the store can; and join."""
+        for turn in range(2 if "apply" in component.capabilities else 0):
+            component.apply([WEATHER, replace(WEATHER, name=f"mine_{number}_{turn}")])
+            if "write" in component.capabilities:
+                component.write("weather", weather().assign(origin=f"{number}-{turn}"))
+            if "materialize" in component.capabilities:
+                component.materialize(_hour(5), views=["weather"])
+        joined = component.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
+        return plain(joined["temp"])
+
+    def check_at_once(self, component: FeatureStore, results: list[Any], token: str) -> None:
+        """Every view is there, and every row, also online."""
+        assert results == [[3.0], [3.0]]
+        turns = [f"{number}_{turn}" for number in (0, 1) for turn in (0, 1)]
+        if "apply" in component.capabilities:
+            wanted = {"weather", *(f"mine_{turn}" for turn in turns)}
+            assert {view.name for view in component.describe()} == wanted
+        if "write" in component.capabilities:
+            asked = questions([turn.replace("_", "-") for turn in turns], [3] * 4)
+            joined = component.historical(asked, ["weather:temp"], timestamp="at")
+            assert plain(joined["temp"]) == [3.0] * 4
+            if "materialize" in component.capabilities:
+                online = component.online(asked[["origin"]], ["weather:temp"])
+                assert plain(online["temp"]) == plain(joined["temp"])
 
     # Describing
 
@@ -41,7 +76,7 @@ class FeatureStoreContract(JoinContract):
         assert (found.ttl, sea.ttl) == (3 * HOUR, HOUR)
         assert found.digest and found.digest != sea.digest
 
-    def test_16_what_was_joined_is_noted(self, context: Context) -> None:
+    def test_18_what_was_joined_is_noted(self, context: Context) -> None:
         """In the record of the step: features, digests of definitions, rows that had a value."""
         self.given(context, WEATHER, weather())
         journal = Journal()
@@ -60,7 +95,7 @@ class FeatureStoreContract(JoinContract):
             FeaturesUsed(("sea:temp",), {"sea": sea.digest}, 2, {"sea:temp": 0}),
         ]
 
-    def test_17_state_tells_of_changes(self, store: FeatureStore, context: Context) -> None:
+    def test_19_state_tells_of_changes(self, store: FeatureStore, context: Context) -> None:
         """It stays while answers stay, and changes with rows and definitions."""
         if store.state() is None:
             pytest.skip("this store cannot tell")
@@ -71,15 +106,15 @@ class FeatureStoreContract(JoinContract):
         assert store.state() == seen[-1] == self.connect(context).state()
         self.given(context, WEATHER, weather().assign(temp=7.0))
         seen.append(store.state())
-        self.given(context, replace(WEATHER, ttl=None), weather())
+        self.given(context, replace(WEATHER, ttl=None), weather().assign(temp=7.0))
         seen.append(store.state())
         assert len(set(seen)) == 4
 
     # Capabilities
 
-    def test_18_defining_again(self, store: FeatureStore) -> None:
+    def test_20_defining_again(self, store: FeatureStore) -> None:
         """The same changes nothing; another replaces that view and leaves the others."""
-        _able(store, "apply")
+        able(store, "apply")
         first = store.apply([WEATHER, replace(WEATHER, name="sea")])
         assert list(first) == [WEATHER.view, replace(WEATHER, name="sea").view]
         assert list(store.apply([WEATHER])) == [WEATHER.view]
@@ -89,16 +124,16 @@ class FeatureStoreContract(JoinContract):
         assert changed.digest != WEATHER.view.digest
         assert list(store.describe()) == [replace(WEATHER, name="sea").view, changed]
 
-    def test_19_a_definition_that_cannot_be(self, store: FeatureStore) -> None:
+    def test_21_a_definition_that_cannot_be(self, store: FeatureStore) -> None:
         """InvalidInput, and none of the others is defined."""
-        _able(store, "apply")
+        able(store, "apply")
         with pytest.raises(InvalidInput):
             store.apply([WEATHER, replace(WEATHER, name="sea", source="no/such/place.parquet")])
         assert list(store.describe()) == []
 
-    def test_20_writing(self, store: FeatureStore, context: Context) -> None:
+    def test_22_writing(self, store: FeatureStore, context: Context) -> None:
         """The same rows again change nothing; what is written later counts, in any order."""
-        _able(store, "write")
+        able(store, "write")
         self.given(context, WEATHER, weather())
         state = store.state()
         store.write("weather", weather())
@@ -113,9 +148,9 @@ class FeatureStoreContract(JoinContract):
         joined = store.historical(asked, ["weather:temp"], timestamp="at")
         assert plain(joined["temp"]) == [6.0, 6.0]
 
-    def test_21_rows_that_do_not_fit(self, store: FeatureStore, context: Context) -> None:
+    def test_23_rows_that_do_not_fit(self, store: FeatureStore, context: Context) -> None:
         """InvalidInput, and nothing is written; NotFound where there is no such view."""
-        _able(store, "write")
+        able(store, "write")
         self.given(context, WEATHER, weather())
         good = weather()
         for rows in (
@@ -128,25 +163,26 @@ class FeatureStoreContract(JoinContract):
         ):
             with pytest.raises(InvalidInput, match="weather"):
                 store.write("weather", rows)
-        with pytest.raises(NotFound, match="weather"):
-            store.write("wether", good)
+        for odd in ("wether", "", "../weather", "weather\n", "w" * 300):
+            with pytest.raises(NotFound, match="Views: weather"):
+                store.write(odd, good)
         joined = store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
         assert plain(joined["temp"]) == [3.0]
 
-    def test_22_a_view_defined_anew_keeps_its_rows(
+    def test_24_a_view_defined_anew_keeps_its_rows(
         self, store: FeatureStore, context: Context
     ) -> None:
         """A new feature is null in them."""
-        _able(store, "apply")
+        able(store, "apply")
         self.given(context, WEATHER, weather())
         store.apply([replace(WEATHER, features={"temp": "float64", "wind": "float64"})])
         asked = ["weather:temp", "weather:wind"]
         joined = store.historical(questions(["JFK"], [3]), asked, timestamp="at")
         assert joined.iloc[0, 2:].isna().tolist() == [False, True]
 
-    def test_23_online(self, store: FeatureStore, context: Context) -> None:
+    def test_25_online(self, store: FeatureStore, context: Context) -> None:
         """The newest value at or before the end; null where there is none; rows stay."""
-        _able(store, "materialize")
+        able(store, "materialize")
         self.given(context, WEATHER, weather())
         asked = questions(["LGA", "JFK", "ZZZ", None, "JFK"], [0] * 5)[["origin"]]
         asked.index = pd.Index([5, 5, 3, 2, 1])
@@ -165,11 +201,11 @@ class FeatureStoreContract(JoinContract):
         with pytest.raises(InvalidInput):
             store.online(asked.rename(columns={"origin": "airport"}), ["weather:temp"])
 
-    def test_24_what_is_written_late_comes_online(
+    def test_26_what_is_written_late_comes_online(
         self, store: FeatureStore, context: Context
     ) -> None:
         """Also rows about a time before the end of the last materialization."""
-        _able(store, "materialize")
+        able(store, "materialize")
         self.given(context, WEATHER, weather())
         store.materialize(_hour(5))
         late = weather().assign(time=hours([2, 4, 1]), temp=[12.0, 14.0, 11.0])
@@ -179,9 +215,9 @@ class FeatureStoreContract(JoinContract):
             store.materialize(_hour(until))
             assert plain(store.online(asked, ["weather:temp"])["temp"]) == [14.0, 2.0]
 
-    def test_25_teardown(self, store: FeatureStore, context: Context) -> None:
+    def test_27_teardown(self, store: FeatureStore, context: Context) -> None:
         """Nothing is left, and all can be defined again."""
-        _able(store, "teardown")
+        able(store, "teardown")
         self.given(context, WEATHER, weather())
         store.teardown()
         store.teardown()
@@ -190,9 +226,9 @@ class FeatureStoreContract(JoinContract):
         joined = store.historical(questions(["JFK"], [3]), ["weather:temp"], timestamp="at")
         assert plain(joined["temp"]) == [None]
 
-    def test_26_by_reference(self, store: FeatureStore, context: Context, tmp_path: Path) -> None:
+    def test_28_by_reference(self, store: FeatureStore, context: Context, tmp_path: Path) -> None:
         """From a Parquet file to a new one, as ``historical``."""
-        _able(store, "by_reference")
+        able(store, "by_reference")
         self.given(context, WEATHER, weather())
         asked = questions(["LGA", "ZZZ", "JFK"], [3, 3, 3])
         rows, target = tmp_path / "rows.parquet", tmp_path / "joined.parquet"
@@ -202,37 +238,7 @@ class FeatureStoreContract(JoinContract):
         assert made == target and joined["origin"].tolist() == asked["origin"].tolist()
         assert plain(joined["temp"]) == [2.0, None, 3.0]
 
-    def test_27_a_job_is_found_again(
-        self, store: FeatureStore, context: Context, tmp_path: Path
-    ) -> None:
-        """A step that is tried again gets the job that is under way."""
-        _able(store, "jobs")
-        self.given(context, WEATHER, weather())
-        rows, target = tmp_path / "rows.parquet", tmp_path / "joined.parquet"
-        questions(["LGA"], [3]).to_parquet(rows)
-        with_claims = replace(context, claims=_Claims())
-        ids = [
-            self.connect(with_claims)
-            .submit(rows, ["weather:temp"], timestamp="at", target=target)
-            .id
-            for _ in range(2)
-        ]
-        assert ids[0] == ids[1]
-        end = time.monotonic() + context.deadline
-        while (job := store.poll(ids[0])).status == "running" and time.monotonic() < end:
-            time.sleep(0.05)
-        assert (job.status, plain(pd.read_parquet(target)["temp"])) == ("succeeded", [2.0])
-        assert store.cancel(ids[0]) == job
-        with pytest.raises(NotFound):
-            store.poll("no such job")
-
-    # Manners
-
-    def test_28_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing the component writes nothing and connects to nothing."""
-        silent_until_used(self.connect, context, tmp_path / "untouched")
-
-    def test_29_what_it_cannot_is_said(self, store: FeatureStore, tmp_path: Path) -> None:
+    def test_32_what_it_cannot_is_said(self, store: FeatureStore, tmp_path: Path) -> None:
         """Unsupported, naming the capabilities that there are."""
         assert store.capabilities <= set(CAPABILITIES)
         path, when = tmp_path / "rows.parquet", datetime(2013, 1, 1, tzinfo=UTC)
@@ -252,24 +258,5 @@ class FeatureStoreContract(JoinContract):
                 calls[capability]()
 
 
-def _able(store: FeatureStore, capability: str) -> None:
-    """Skip the test where the store cannot do what it is about."""
-    if capability not in store.capabilities:
-        pytest.skip(f"this store cannot {capability}")
-
-
 def _hour(number: int) -> datetime:
     return datetime(2013, 1, 1, number, tzinfo=UTC)
-
-
-class _Claims:
-    """First writer wins, in memory."""
-
-    def __init__(self) -> None:
-        self._claims: dict[str, str] = {}
-
-    def claim(self, name: str, value: str) -> str:
-        return self._claims.setdefault(name, value)
-
-    def get(self, name: str) -> str | None:
-        return self._claims.get(name)

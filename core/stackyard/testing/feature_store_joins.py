@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,15 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, ViewDefinition
 from stackyard.errors import InvalidInput, NotFound
+from stackyard.testing.component import ComponentContract
 from stackyard.testing.stand_ins import context_in
-from stackyard.testing.weather import WEATHER, by_hand, hours, plain, questions, weather
+from stackyard.testing.weather import TEXTS, WEATHER, by_hand, hours, plain, questions, weather
 
 
-class JoinContract(ABC):
+class JoinContract(ComponentContract):
     """Inherited by ``FeatureStoreContract``."""
 
-    @abstractmethod
-    def connect(self, context: Context) -> FeatureStore:
-        """Return a new component on the same backend, whichever test asks."""
+    kind = "feature_store"
 
     def given(self, context: Context, definition: ViewDefinition, rows: pd.DataFrame) -> None:
         """Let the backend have a view with these rows."""
@@ -182,6 +180,11 @@ class JoinContract(ABC):
             store.historical(rows, ["wether:temp"], timestamp="at")
         with pytest.raises(NotFound, match="temp"):
             store.historical(rows, ["weather:wind"], timestamp="at")
+        for odd in ("weather", "", ":", "../weather:temp", "weather:../temp", "sea\n:temp",
+                    "weather:temp:rain", f"{'w' * 300}:temp", "weather:time"):  # fmt: skip
+            with pytest.raises(NotFound) as caught:
+                store.historical(rows, [odd], timestamp="at")
+            assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize(
         ("change", "features"),
@@ -232,3 +235,33 @@ class JoinContract(ABC):
         ]
         assert plain(joined["temp"]) == [one.get("temp") for one in wanted]
         assert plain(joined["rain"]) == [one.get("rain") for one in wanted]
+
+    # Whatever things are called
+
+    def test_16_any_text_is_an_entity_and_a_value(
+        self, store: FeatureStore, context: Context
+    ) -> None:
+        """Quotes, paths, line breaks, other scripts, very long ones, and the empty one."""
+        view = ViewDefinition("notes", {"origin": "string"}, {"said": "string"}, "time")
+        at = hours([1] * len(TEXTS))
+        self.given(context, view, pd.DataFrame({"origin": TEXTS, "said": TEXTS, "time": at}))
+        asked = questions([*reversed(TEXTS), "weather.parquet"], [2] * (len(TEXTS) + 1))
+        joined = store.historical(asked, ["notes:said"], timestamp="at")
+        assert plain(joined["said"]) == [*reversed(TEXTS), None]
+
+    def test_17_columns_of_any_name(self, store: FeatureStore, context: Context) -> None:
+        """What a query or a frame calls something itself; in the rows, any text."""
+        features: Any = {
+            "index": "int64", "value": "float64", "from": "bool", "moment": "string",
+        }  # fmt: skip
+        keys_of: Any = {"row": "string", "select": "int64"}
+        view = ViewDefinition("v" * 100, keys_of, features, "timestamp", 7200.0)
+        known = {"index": [7], "value": [0.5], "from": [True], "moment": ["noon"]}
+        keys = {"row": ["JFK"], "select": [1]}
+        self.given(context, view, pd.DataFrame({**keys, **known, "timestamp": hours([1])}))
+        for when in ("timestamp", "at", 'größe "; --', "entity"):
+            rows = pd.DataFrame({**keys, "number": [3], "': x": [4], when: hours([2])})
+            asked = [f"{view.name}:{name}" for name in known]
+            joined = store.historical(rows, asked, timestamp=when)
+            pd.testing.assert_frame_equal(joined[list(rows.columns)], rows)
+            assert joined[list(known)].iloc[0].tolist() == [7, 0.5, True, "noon"]

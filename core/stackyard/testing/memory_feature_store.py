@@ -16,12 +16,10 @@ from stackyard.components.feature_store import (
     by_view,
 )
 from stackyard.errors import InvalidInput, NotFound
-from stackyard.feature_rows import check_rows, moments, to_write, typed
+from stackyard.feature_rows import check_rows, newest, to_write
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_MOMENT, _ROW = "moment of the question", "number of the row"
 
 
 class MemoryFeatureStore(FeatureStore):
@@ -69,43 +67,15 @@ class MemoryFeatureStore(FeatureStore):
     def historical(
         self, rows: pd.DataFrame, features: Sequence[str], *, timestamp: str
     ) -> pd.DataFrame:
-        """Join with pandas' ``merge_asof``, which wants both sides sorted and without nulls."""
-        import pandas as pd
-
+        """Join the newest row at or before each moment."""
         asked = by_view(features, self.describe())
         check_rows(rows, asked, timestamp)
-        when = moments(rows[timestamp], "rows")
         joined = rows.copy()
-        for name, (view, wanted) in asked.items():
-            age = None if view.ttl is None else pd.Timedelta(seconds=view.ttl)
-            joined = self._joined(joined, name, wanted, when, self._rows[name], age)
+        for name, (_, wanted) in asked.items():
+            known, view = self._rows[name], self._views[name]
+            joined = joined.assign(**newest(rows, known, view, wanted, timestamp))
         self.note_features(features, self.describe(), joined)
         return joined[[*rows.columns, *(text.partition(":")[2] for text in features)]]
-
-    def _joined(
-        self,
-        rows: pd.DataFrame,
-        name: str,
-        wanted: Sequence[str],
-        when: Any,
-        known: pd.DataFrame,
-        age: pd.Timedelta | None,
-    ) -> pd.DataFrame:
-        import pandas as pd
-
-        view = self._views[name]
-        keys = {c: typed(rows[c], kind, "rows").array for c, kind in view.entity.items()}
-        questions = pd.DataFrame({**keys, _MOMENT: when.array, _ROW: range(len(rows))})
-        known = known.assign(**{_MOMENT: moments(known[view.timestamp], name)})
-        found = pd.merge_asof(
-            questions.dropna().sort_values(_MOMENT),
-            known[[*keys, _MOMENT, *wanted]].sort_values(_MOMENT),
-            on=_MOMENT,
-            by=list(keys),
-            tolerance=age,
-        ).set_index(_ROW)
-        columns = {f: found[f].reindex(range(len(rows))).array for f in wanted}
-        return rows.assign(**columns)
 
     def apply(self, definitions: Sequence[ViewDefinition]) -> Sequence[FeatureView]:
         """Define views; rows that are there keep the columns that they had."""
@@ -154,17 +124,13 @@ class MemoryFeatureStore(FeatureStore):
 
     def online(self, rows: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
         """Join the newest values that were materialized."""
-        import pandas as pd
-
         asked = by_view(features, self.describe())
         check_rows(rows, asked)
-        end = pd.Series(pd.Timestamp.max.tz_localize("UTC"), index=rows.index)
         joined = rows.copy()
         for name, (_, wanted) in asked.items():
-            times = self._rows[name][self._views[name].timestamp]
-            until = self._until.get(name)
-            known = self._rows[name][times <= until] if until else self._rows[name].iloc[:0]
-            joined = self._joined(joined, name, wanted, end, known, None)
+            known, view, until = self._rows[name], self._views[name], self._until.get(name)
+            there = known[known[view.timestamp] <= until] if until else known.iloc[:0]
+            joined = joined.assign(**newest(rows, there, view, wanted))
         return joined[[*rows.columns, *(text.partition(":")[2] for text in features)]]
 
     def teardown(self) -> None:
@@ -176,11 +142,7 @@ class MemoryFeatureStore(FeatureStore):
         self, rows: Path, features: Sequence[str], *, timestamp: str, target: Path
     ) -> FeatureJob:
         """Do it at once; a step that asks again gets the same job."""
-        claims, number = self.context.claims, str(len(self._jobs) + 1)
-        job = number
-        if claims is not None:
-            what = f"features:{self.context.step}:{rows}:{','.join(features)}:{timestamp}:{target}"
-            job = claims.claim(what, number)
+        job = self.job_id(rows, features, timestamp=timestamp, target=target)
         if job not in self._jobs:
             self.historical_by_reference(rows, features, timestamp=timestamp, target=target)
             self._jobs[job] = FeatureJob(job, "succeeded")

@@ -6,21 +6,26 @@ import json
 import logging
 import warnings
 from dataclasses import asdict
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.validator import Expectation, ValidationReport, Validator
-from stackyard.errors import InvalidInput
-from stackyard.testing.manners import side_by_side, silent_until_used
+from stackyard.components.validator import Expectation, Suite, ValidationReport, Validator
+from stackyard.errors import InvalidInput, Unsupported
+from stackyard.testing.manners import side_by_side
 from stackyard.testing.validator_case import ROWS, flights, noted, suite
 from stackyard.testing.validator_proposals import ProposalContract
+from stackyard.testing.weather import TEXTS
+
+CAPABILITIES = ("profile", "learn")
 
 
 class ValidatorContract(ProposalContract):
-    """Inherit, say how to make the validator and how its vocabulary spells four expectations."""
+    """Inherit, say what a stack says of the validator, and how it spells four expectations.
+
+    Tests of a capability that the validator does not have are skipped.
+    """
 
     # Verdicts
 
@@ -263,6 +268,41 @@ class ValidatorContract(ProposalContract):
         assert known == sorted(set(known))
         assert {e.type for e in self.sound().expectations} <= set(known)
 
-    def test_17_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing writes nothing and connects to nothing."""
-        silent_until_used(self.connect, context, tmp_path / "untouched")
+    def test_17_whatever_columns_and_values_are_called(self, validator: Validator) -> None:
+        """Quotes, paths, line breaks, other scripts, long and empty ones; and the suite."""
+        texts = [text for text in TEXTS if text]
+        frame = pd.DataFrame({name: [*TEXTS, None] for name in texts})
+        asked = Suite(
+            "../a 'suite'\n" + "x" * 300,
+            tuple(
+                one
+                for name in texts
+                for one in (self.not_null(name), self.in_set(name, [*TEXTS[1:]]))
+            ),
+        )
+        report = validator.validate(frame, asked)
+        assert report.suite == asked.name
+        assert [c.column for c in report.checks] == [name for name in texts for _ in range(2)]
+        counted = [(c.verdict, c.unexpected, c.total) for c in report.checks]
+        assert counted == [("fail", 1, len(frame)), ("fail", 1, len(TEXTS))] * len(texts)
+        gone = [self.not_null(f"{name}.") for name in texts]
+        for check in validator.validate(frame, suite(*gone)).checks:
+            assert check.verdict == "error" and "\n" not in check.message
+
+    def test_20_asked_again(self, validator: Validator, context: Context) -> None:
+        """The same gets the same answer, also from another component; another frame its own."""
+        asked = self.sound()
+        broken = flights()
+        broken.loc[3, "carrier"] = None
+        first = [validator.validate(frame, asked) for frame in (flights(), broken)]
+        again = self.connect(context)
+        assert [validator.validate(frame, asked) for frame in (flights(), broken)] == first
+        assert [again.validate(frame, asked) for frame in (flights(), broken)] == first
+        assert [report.passed for report in first] == [True, False]
+
+    def test_21_what_it_cannot_is_said(self, validator: Validator) -> None:
+        """Unsupported, naming the capabilities that there are."""
+        assert validator.capabilities <= set(CAPABILITIES)
+        for capability in set(CAPABILITIES) - validator.capabilities:
+            with pytest.raises(Unsupported, match=capability):
+                getattr(validator, capability)([flights()], "flights")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.validator import Expectation, Suite, Validator
+from stackyard.testing.component import ComponentContract
 from stackyard.testing.stand_ins import Journal, context_in
 
 ROWS = 200
@@ -32,15 +34,39 @@ def flights(seed: int = 0, rows: int = ROWS) -> pd.DataFrame:
     )
 
 
-class ValidatorCase(ABC):
-    """How to make the validator and how its vocabulary spells four expectations.
+class ValidatorCase(ComponentContract):
+    """How the validator's vocabulary spells four expectations.
 
     The spelling here is that of ``MemoryValidator``; override it where there is another.
     """
 
-    @abstractmethod
-    def connect(self, context: Context) -> Validator:
-        """Return a new component."""
+    kind = "validator"
+
+    def ask(self, component: Validator) -> object:
+        """Check sound rows."""
+        return component.validate(flights(), self.sound())
+
+    def before_at_once(self, component: Validator, token: str) -> None:
+        """The suite, in this vocabulary, lies in the project."""
+        text = json.dumps(suite(self.not_null("carrier"), self.between("delay", 0, 9)).plain())
+        (component.context.project / f"{token}.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def do_at_once(cls, component: Validator, number: int, token: str) -> Any:
+        """Check frames, in each process others."""
+        text = (component.context.project / f"{token}.json").read_text(encoding="utf-8")
+        asked = Suite.of(json.loads(text))
+        return [asdict(component.validate(frame, asked)) for frame in two_frames(number)]
+
+    def check_at_once(self, component: Validator, results: list[Any], token: str) -> None:
+        """Each process has the answers about its own."""
+        for number, reports in enumerate(results):
+            for frame, report in zip(two_frames(number), reports, strict=True):
+                delays = frame["delay"].dropna()
+                unexpected = int((~delays.between(0, 9)).sum())
+                assert report["rows"] == len(frame)
+                counted = [(c["unexpected"], c["total"]) for c in report["checks"]]
+                assert counted == [(0, len(frame)), (unexpected, len(delays))]
 
     def not_null(self, column: str) -> Expectation:
         """No value of the column is null."""
@@ -81,6 +107,11 @@ class ValidatorCase(ABC):
             self.between("distance", 100, 900),
             self.in_set("carrier", ["UA", "DL", "AA"]),
         )
+
+
+def two_frames(number: int) -> list[pd.DataFrame]:
+    """What one of the processes checks."""
+    return [flights(seed, ROWS + seed) for seed in (number, number + 10)]
 
 
 def suite(*expectations: Expectation) -> Suite:

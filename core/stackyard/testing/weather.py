@@ -15,6 +15,11 @@ WEATHER = ViewDefinition(
     "weather", {"origin": "string"}, {"temp": "float64", "rain": "int64"}, "time", 3 * HOUR
 )
 
+TEXTS = (
+    "", " ", "null", "NaN", "A", "a", "../etc/passwd", "a'b\"c`d", "line\nbreak", "\\", "%s",
+    "'; DROP TABLE weather; --", "naïve ☃ 東京", "x" * 5000,
+)  # fmt: skip
+
 
 def hours(numbers: Sequence[int]) -> pd.Series[Any]:
     """Moments so many hours after the start."""

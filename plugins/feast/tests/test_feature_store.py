@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.feature_store import FeatureStore, ViewDefinition
+from stackyard.components.feature_store import ViewDefinition
 from stackyard.errors import ComponentError, NotFound, Unavailable
 from stackyard.skew import skew
 from stackyard.testing import FeatureStoreContract
@@ -24,8 +24,9 @@ from stackyard_feast.feature_store import FeastFeatureStore
 class TestFeast(FeatureStoreContract):
     """In a project of its own."""
 
-    def connect(self, context: Context) -> FeatureStore:
-        return FeastFeatureStore(FeastConfig(), context)
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"flavor": "feast"}
 
 
 def test_the_state_is_the_same_on_every_machine(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_the_join_that_loses_rows_is_refused(tmp_path: Path, offline: str) -> No
         with pytest.raises(InvalidInput, match=r"feature_store\.yaml.*type: duckdb"):
             call()
     (finding,) = made.check()
-    assert not finding.ok and "duckdb" in finding.what
+    assert not finding.ok and "duckdb" in finding.what and finding.cure
 
 
 def test_a_repository_that_is_not_there(project: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_repository_that_is_not_there(project: Path) -> None:
     with pytest.raises(NotFound, match=r"nowhere/feature_store\.yaml"):
         gone.describe()
     (finding,) = gone.check()
-    assert not finding.ok
+    assert not finding.ok and finding.cure
 
 
 def test_two_repositories_are_not_mixed_up(project: Path, tmp_path: Path) -> None:

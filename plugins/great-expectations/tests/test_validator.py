@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.validator import Check, Expectation, Suite, Validator
+from stackyard.components.validator import Check, Expectation, Suite
 from stackyard.errors import InvalidInput
 from stackyard.testing import ValidatorContract
 from stackyard_great_expectations.config import GreatExpectationsConfig
@@ -25,8 +25,9 @@ from stackyard_great_expectations.validator import GreatExpectationsValidator
 class TestGreatExpectations(ValidatorContract):
     """The contract."""
 
-    def connect(self, context: Context) -> Validator:
-        return GreatExpectationsValidator(GreatExpectationsConfig(), context)
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"flavor": "great_expectations"}
 
 
 FRAME = pd.DataFrame(

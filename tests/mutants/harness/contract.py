@@ -31,8 +31,9 @@ def _tests_of(cls: Any) -> type:
         del os.environ[MUTANT]
 
     said = {"_mutated": mutated, "caught_by": cls.caught_by, "__doc__": cls.__doc__}
-    deviations = {cls.caught_by: inspect.cleandoc(cls.__doc__)}
-    return type(f"Test{cls.__name__}", (BASE,), {**said, "deviations": deviations})
+    deviations = {cls.caught_by: inspect.cleandoc(cls.__doc__)} if cls.caught_by else {}
+    has = getattr(cls, "tested_with", {})
+    return type(f"Test{cls.__name__}", (BASE,), {**said, **has, "deviations": deviations})
 
 
 for _name, _cls in vars(mutants).items():

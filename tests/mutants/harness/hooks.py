@@ -14,7 +14,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         meant = getattr(getattr(item, "cls", None), "caught_by", None)
         names = (None, item.name, getattr(item, "originalname", None))
-        (kept if meant in names else left).append(item)
+        only = item.name.startswith(getattr(getattr(item, "cls", None), "only", ""))
+        (kept if meant in names and only else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
 

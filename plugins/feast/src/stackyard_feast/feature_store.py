@@ -166,7 +166,8 @@ class FeastFeatureStore(FeatureStore):
         try:
             known = self._registry.views()
         except ComponentError as exc:
-            return (Finding(False, str(exc)),)
+            cure = "stackyard stack show --resolved says where 'path' and 'repo' come from"
+            return (Finding(False, str(exc), cure),)
         lost = [view for view in known.values() if view.source and not files(view)]
         where = self._registry.repo or self._registry.folder
         return (

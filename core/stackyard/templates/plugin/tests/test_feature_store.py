@@ -1,0 +1,18 @@
+"""The feature store keeps its contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stackyard.testing import FeatureStoreContract
+
+
+class TestAcmeFeatureStore(FeatureStoreContract):
+    """Every test of the contract is inherited."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        """What a stack says of the feature store: one that is empty in every test."""
+        return {"flavor": "acme", "folder": "features"}
