@@ -69,6 +69,7 @@ POINTS = {
     for point in (
         _kind("tracker", "AcmeTracker", "Runs as folders"),
         _kind("registry", "AcmeRegistry", "Models as folders", extras=("frames", "sklearn")),
+        _kind("data_versioner", "AcmeDataVersioner", "Versions in a folder"),
     )
 }
 

@@ -46,6 +46,10 @@ class DvcDataVersioner(DataVersioner):
         may_share = self.config.remote is not None or self.config.repo is not None
         return frozenset({"diff", "verify"} | ({"remote"} if may_share else set()))
 
+    def instead_of(self, capability: str) -> str:
+        """How to get a remote."""
+        return "Add to the stack file: 'remote: s3://bucket/path', or a folder that others reach"
+
     def commit(self, path: Path, name: str) -> DataVersion:
         """Make the content of ``path`` a version; see the contract."""
         check_dataset_name(name)
@@ -81,7 +85,7 @@ class DvcDataVersioner(DataVersioner):
 
     def push(self, name: str, version: str) -> None:
         """Copy a version to the remote; see the contract."""
-        self._check_remote()
+        self.require("remote")
         known = self._log.get(name, version)
         with self._cache() as cache:
             files = self._sound(cache, known)
@@ -91,7 +95,7 @@ class DvcDataVersioner(DataVersioner):
 
     def pull(self, name: str, version: str) -> DataVersion:
         """Bring a version from the remote, by its id alone if need be; see the contract."""
-        self._check_remote()
+        self.require("remote")
         check_dataset_name(name)
         if ID.fullmatch(version) is None:
             try:
@@ -135,7 +139,8 @@ class DvcDataVersioner(DataVersioner):
                 remote = self._remote(cache)
                 remote.reach()
         except ComponentError as exc:
-            return (Finding(False, str(exc)),)
+            cure = "bring the remote up, or correct 'repo' and 'remote' in the stack file"
+            return (Finding(False, str(exc), cure),)
         return (Finding(True, f"{known} in {self.context.state_dir}; {remote.url} answers"),)
 
     def _files(self, cache: Cache, version: DataVersion) -> dict[str, str]:
@@ -158,13 +163,6 @@ class DvcDataVersioner(DataVersioner):
             f"version {version.id} of {version.name!r}: damaged or gone here: {what}. Bring it "
             f"back: {command(self.context, 'pull', version.name, version.id)}"
         )
-
-    def _check_remote(self) -> None:
-        if "remote" not in self.capabilities:
-            raise Unsupported(
-                f"{self.context.name}: there is no remote. Add one to the stack file: "
-                "'remote: s3://bucket/path', or a folder that others reach"
-            )
 
     def _remote(self, cache: Cache) -> Remote:
         odb = configured(self.config, self.context) if self.config.remote else cache.remote()
