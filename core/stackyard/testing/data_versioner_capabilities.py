@@ -108,11 +108,10 @@ class DataVersionerCapabilities(DataVersionerCase):
             self.elsewhere(versioner.context).pull("flights", version.id)
 
     def test_20_what_it_cannot_do_it_says(self, versioner: DataVersioner, data: Path) -> None:
-        """Unsupported for each capability that it does not have, with those that it has."""
+        """Unsupported for each capability that it does not have, which it names."""
         lacking = {"remote", "diff", "verify"} - versioner.capabilities
         if not lacking:
             pytest.skip("has all capabilities")
-        have = ", ".join(sorted(versioner.capabilities)) or "none"
         version = versioner.commit(data, "flights").id
         calls = {
             "remote": (
@@ -124,7 +123,7 @@ class DataVersionerCapabilities(DataVersionerCase):
         }
         for capability in lacking:
             for call in calls[capability]:
-                with pytest.raises(Unsupported, match=f"{capability}.*Capabilities: {have}"):
+                with pytest.raises(Unsupported, match=capability):
                     call()
 
     def test_21_without_the_remote_the_rest_goes_on(

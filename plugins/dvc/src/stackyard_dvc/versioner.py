@@ -46,10 +46,6 @@ class DvcDataVersioner(DataVersioner):
         may_share = self.config.remote is not None or self.config.repo is not None
         return frozenset({"diff", "verify"} | ({"remote"} if may_share else set()))
 
-    def instead_of(self, capability: str) -> str:
-        """How to get a remote."""
-        return "Add to the stack file: 'remote: s3://bucket/path', or a folder that others reach"
-
     def commit(self, path: Path, name: str) -> DataVersion:
         """Make the content of ``path`` a version; see the contract."""
         check_dataset_name(name)
@@ -85,7 +81,7 @@ class DvcDataVersioner(DataVersioner):
 
     def push(self, name: str, version: str) -> None:
         """Copy a version to the remote; see the contract."""
-        self.require("remote")
+        self._check_remote()
         known = self._log.get(name, version)
         with self._cache() as cache:
             files = self._sound(cache, known)
@@ -95,7 +91,7 @@ class DvcDataVersioner(DataVersioner):
 
     def pull(self, name: str, version: str) -> DataVersion:
         """Bring a version from the remote, by its id alone if need be; see the contract."""
-        self.require("remote")
+        self._check_remote()
         check_dataset_name(name)
         if ID.fullmatch(version) is None:
             try:
@@ -163,6 +159,13 @@ class DvcDataVersioner(DataVersioner):
             f"version {version.id} of {version.name!r}: damaged or gone here: {what}. Bring it "
             f"back: {command(self.context, 'pull', version.name, version.id)}"
         )
+
+    def _check_remote(self) -> None:
+        if "remote" not in self.capabilities:
+            raise Unsupported(
+                f"{self.context.name}: there is no remote. Add one to the stack file: "
+                "'remote: s3://bucket/path', or a folder that others reach"
+            )
 
     def _remote(self, cache: Cache) -> Remote:
         odb = configured(self.config, self.context) if self.config.remote else cache.remote()

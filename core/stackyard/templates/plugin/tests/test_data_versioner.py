@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from acme_tools.data_versioner import AcmeDataVersioner
-
 from stackyard.testing import DataVersionerContract
+
+from acme_tools.data_versioner import AcmeDataVersioner
 
 
 class TestAcmeDataVersioner(DataVersionerContract):

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acme_tools.registry import AcmeRegistry
-
 from stackyard import ModelVersion
 from stackyard.testing import RegistryContract
+
+from acme_tools.registry import AcmeRegistry
 
 
 class TestAcmeRegistry(RegistryContract):
