@@ -69,6 +69,8 @@ POINTS = {
     for point in (
         _kind("tracker", "AcmeTracker", "Runs as folders"),
         _kind("orchestrator", "AcmeOrchestrator", "Steps as processes"),
+        _kind("registry", "AcmeRegistry", "Models as folders", extras=("frames", "sklearn")),
+        _kind("data_versioner", "AcmeDataVersioner", "Versions in a folder"),
         _kind(
             "feature_store", "AcmeFeatureStore", "Features in a folder", _PANDAS, _PARQUET,
             extras=("frames",),

@@ -196,8 +196,13 @@ class Registry(Component):
         raise NotImplementedError
 
     def pointed(self, name: str, alias: str) -> str | None:
-        """The version that ``alias`` is at, None where it is at none."""
-        return next((v.version for v in self.list(name) if alias in v.aliases), None)
+        """The version that ``alias`` is at, None where it is at none.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        versions = self.list(name) or (self.get(name),)  # which says what there is
+        return next((v.version for v in versions if alias in v.aliases), None)
 
     def request_alias(self, name: str, alias: str, version: str, *, why: str = "") -> Promotion:
         """Ask for ``alias`` to be pointed at ``version`` (capability ``request``).

@@ -194,8 +194,14 @@ class ComponentContract(ABC):
         names = list(secrets_in(self.kind, stated))
         if not takers:
             pytest.skip("its configuration takes no secret")
-        assert names, f"let 'settings' say {takers[0]}: '${{secret:NAME}}', so that it is tested"
-        with caplog.at_level(logging.DEBUG):
+        if not names:
+            try:
+                self._stack({**stated, **dict.fromkeys(takers, "${secret:A}")}).config(self.kind)
+            except ConfigError:
+                pytest.skip("with these settings it takes no secret")
+            pytest.fail(f"let 'settings' say {takers[0]}: '${{secret:NAME}}', so that it is tested")
+        own = context.logger.name  # what libraries log of their requests at DEBUG is their own
+        with caplog.at_level(logging.INFO), caplog.at_level(logging.DEBUG, logger=own):
             made = self.connect(context)
             shown = [repr(made), str(made), repr(vars(made)), repr(as_json(config, secrets=True))]
             for one in (made, self.unreachable(replace(context, deadline=DEADLINE))):

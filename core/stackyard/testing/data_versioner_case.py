@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
+from stackyard.testing.component import ComponentContract
 from stackyard.testing.stand_ins import context_in
 
 FILES = {
@@ -22,24 +23,52 @@ FILES = {
 }
 
 
-class DataVersionerCase(ABC):
-    """How the data versioner under test is made."""
+class DataVersionerCase(ComponentContract):
+    """How the data versioner under test is made and asked."""
 
-    @abstractmethod
-    def connect(self, context: Context) -> DataVersioner:
-        """Return a new component on the same versions, whichever test asks."""
+    kind = "data_versioner"
 
     def elsewhere(self, context: Context) -> DataVersioner:
         """Return a component of another machine with the same remote (capability ``remote``)."""
-        raise NotImplementedError
+        own = context.project / "elsewhere"
+        made: DataVersioner = self.connect(
+            replace(context, cache_dir=own / "cache", state_dir=own / "state")
+        )
+        return made
 
-    def plain(self, context: Context) -> DataVersioner | None:
-        """Return a component without capability ``remote``; None where it always has it."""
-        return None
+    def ask(self, component: DataVersioner) -> object:
+        """Commit; push where there is a remote, since all else needs none."""
+        version = component.commit(write(component.context.project / "asked", FILES), "asked")
+        if "remote" in component.capabilities:
+            component.push("asked", version.id)
+        return version
 
-    def unreachable(self, context: Context) -> DataVersioner | None:
-        """Return a component whose remote does not answer; None where that cannot be."""
-        return None
+    def look(self, component: DataVersioner) -> object:
+        """List the versions."""
+        return component.list()
+
+    def before_at_once(self, component: DataVersioner, token: str) -> None:
+        """A folder for both processes, and one for each."""
+        for part in ("both", "own-0", "own-1"):
+            write(component.context.project / part, {**FILES, "part.txt": part.encode()})
+
+    @classmethod
+    def do_at_once(cls, component: DataVersioner, number: int, token: str) -> Any:
+        """Commit the same folder and another."""
+        project = component.context.project
+        folders = (project / "both", project / f"own-{number}")
+        return [component.commit(folder, "flights").id for folder in folders]
+
+    def check_at_once(self, component: DataVersioner, results: list[Any], token: str) -> None:
+        """Both have the same version of the same folder; each is there once, and whole."""
+        assert results[0][0] == results[1][0]
+        ids = {one for made in results for one in made}
+        assert sorted(v.id for v in component.list("flights")) == sorted(ids)
+        assert len(ids) == 3
+        for one in ids:
+            component.checkout("flights", one, component.context.project / "out" / one[:20])
+            found = read(component.context.project / "out" / one[:20])
+            assert found.items() >= FILES.items()
 
     def damage(self, versioner: DataVersioner, name: str, version: str, file: str) -> bool:
         """Change what is kept of ``file``; False where that cannot be."""

@@ -82,7 +82,7 @@ class MemoryRegistry(Registry):
                 have = ", ".join(sorted(model.aliases)) or "none"
                 raise NotFound(f"model {name!r} has no alias {alias!r}. Aliases: {have}")
             version = model.aliases[alias]
-        found = model.versions.get(version or str(len(model.versions)))
+        found = model.versions.get(str(len(model.versions)) if version is None else version)
         if found is None:
             have = ", ".join(model.versions)
             raise NotFound(f"model {name!r} has no version {version!r}. Versions: {have}")

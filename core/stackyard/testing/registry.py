@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,14 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.registry import Registry
-from stackyard.errors import DigestMismatch, InvalidInput, NotFound, Unavailable
+from stackyard.errors import DigestMismatch, InvalidInput, NotFound, Unsupported
 from stackyard.models import MODEL, load_model
-from stackyard.testing.manners import silent_until_used
 from stackyard.testing.registry_aliases import RegistryAliases
 from stackyard.testing.registry_case import rows
 
 
 class RegistryContract(RegistryAliases):
-    """Inherit, say how to make the registry. Needs scikit-learn and pandas."""
+    """Inherit, say what a stack says of the registry. Needs scikit-learn and pandas."""
 
     # Registering
 
@@ -28,10 +27,10 @@ class RegistryContract(RegistryAliases):
         self, registry: Registry, context: Context, name: str, package: Any
     ) -> None:
         """The version is text; digest, format, signature, requirements, tags and run come back."""
-        given = package()
-        made = registry.register(name, given, tags={"auc": "0.7"})
+        given, tags = package(), {"auc": "0.7", "note": "größe 大小 'a' \"b\" {c}\nd"}
+        made = registry.register(name, given, tags=tags)
         assert (made.name, made.version, made.run) == (name, "1", context.run)
-        assert made.tags == {"auc": "0.7"}
+        assert made.tags == tags
         assert replace(made.package, uri=given.uri) == given
         assert registry.get(name) == made == registry.get(name, "1")
 
@@ -125,21 +124,60 @@ class RegistryContract(RegistryAliases):
         with pytest.raises(NotFound):
             registry.fetch(replace(version, version="7"))
 
-    # Manners
-
-    def test_14_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing the component writes nothing and connects to nothing."""
-        silent_until_used(self.connect, context, tmp_path / "untouched")
-
-    def test_15_an_unreachable_backend_is_unavailable_in_time(
-        self, context: Context, name: str
+    def test_14_what_is_damaged_is_not_fetched(
+        self, registry: Registry, context: Context, name: str, package: Any
     ) -> None:
-        """Every call ends within the deadline."""
-        deadline = 6.0
-        made = self.unreachable(replace(context, deadline=deadline))
-        if made is None:
-            pytest.skip("this backend is always there")
-        start = time.monotonic()
-        with pytest.raises(Unavailable):
-            made.get(name)
-        assert time.monotonic() - start < deadline
+        """DigestMismatch, and nothing is given."""
+        version = registry.register(name, package())
+        if not self.damage(registry, version):
+            pytest.skip("without damage(): nothing that is kept can be changed")
+        with pytest.raises(DigestMismatch):
+            self.connect(context).fetch(version)
+
+    # What is asked for wrongly
+
+    def test_15_what_is_asked_for_leads_nowhere_else(
+        self, registry: Registry, name: str, package: Any
+    ) -> None:
+        """What a version or an alias cannot be is NotFound, what a model cannot be InvalidInput."""
+        other = registry.register(f"{name}-other", package(2))
+        made = registry.register(name, package())
+        ways = (f"../{other.name}/1", "../1", "1/../1", "", "-1", "1\n", "1' or '1'='1", "9" * 300)
+        for wrong in ways:
+            with pytest.raises(NotFound):
+                registry.get(name, wrong)
+            with pytest.raises(NotFound):
+                registry.get(name, alias=wrong)
+            with pytest.raises(NotFound):
+                registry.fetch(replace(made, version=wrong))
+        for wrong in (f"{name}/../{other.name}", "..", "", "a\nb", "a' or 'a'='a", "x" * 300):
+            with pytest.raises((NotFound, InvalidInput)):
+                registry.get(wrong)
+            with contextlib.suppress(InvalidInput):
+                assert list(registry.list(wrong)) == []
+
+    def test_16_what_it_cannot_do_it_says(
+        self, registry: Registry, name: str, package: Any
+    ) -> None:
+        """Unsupported for each capability that it does not have, with those that it has."""
+        made = registry.register(name, package()).version
+        calls = {
+            "alias": (
+                lambda: registry.set_alias(name, "champion", made),
+                lambda: registry.delete_alias(name, "champion"),
+                lambda: registry.register(name, package(2), alias="champion"),
+            ),
+            "request": (
+                lambda: registry.request_alias(name, "champion", made),
+                lambda: registry.promotion("1"),
+            ),
+        }
+        lacking = calls.keys() - registry.capabilities
+        if not lacking:
+            pytest.skip("has all capabilities")
+        have = ", ".join(sorted(registry.capabilities)) or "none"
+        for capability in lacking:
+            for call in calls[capability]:
+                with pytest.raises(Unsupported, match=f"{capability}.*Capabilities: {have}"):
+                    call()
+        assert [v.version for v in registry.list(name)] == [made]

@@ -40,6 +40,10 @@ class RegistryAliases(RegistryCase):
         registry.delete_alias(name, "champion")
         with pytest.raises(NotFound):
             registry.get(name, alias="champion")
+        with pytest.raises(NotFound):
+            registry.set_alias(f"{name}-not", "champion", "1")
+        with pytest.raises(NotFound):
+            registry.delete_alias(f"{name}-not", "champion")
 
     @pytest.mark.parametrize("wrong", ["", "a/b", "latest", "Latest", "v1", "a b", "a\n"])
     def test_09_aliases_are_checked(

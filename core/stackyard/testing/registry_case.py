@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,39 +10,63 @@ from typing import Any
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.registry import ModelPackage, Registry
-from stackyard.models import package_model
+from stackyard.components.registry import ModelPackage, ModelVersion, Registry
+from stackyard.models import SKLEARN, folder_digest, package_model
 from stackyard.store.records import new_run_id
+from stackyard.testing.component import ComponentContract
+from stackyard.testing.stand_ins import context_in
 
 
-class RegistryCase(ABC):
+class RegistryCase(ComponentContract):
     """The registry under test and models to register."""
 
-    @abstractmethod
-    def connect(self, context: Context) -> Registry:
-        """Return a new component on the same backend, whichever test asks."""
+    kind = "registry"
 
     def decide(self, registry: Registry, id: str, grant: bool, reason: str) -> None:
         """Answer a request as the registry's reviewer does; override with ``request``."""
         raise NotImplementedError
 
-    def unreachable(self, context: Context) -> Registry | None:
-        """Return a component whose backend does not answer; None where that cannot be."""
-        return None
+    def damage(self, registry: Registry, version: ModelVersion) -> bool:
+        """Change a kept file of ``version`` behind the registry's back; False where none can be."""
+        return False
+
+    def ask(self, component: Registry) -> object:
+        """List all versions."""
+        return component.list()
+
+    def before_at_once(self, component: Registry, token: str) -> None:
+        """A package for both processes, and one for each."""
+        for number, part in enumerate(("both", "own-0", "own-1")):
+            folder = component.context.project / token / part
+            package_model(_model(number + 1), example=rows(), folder=folder)
+
+    @classmethod
+    def do_at_once(cls, component: Registry, number: int, token: str) -> Any:
+        """Register, as steps of one run, the same package and another; move an alias."""
+        made = []
+        for part in ("both", f"own-{number}"):
+            folder = component.context.project / token / part
+            package = ModelPackage(SKLEARN, str(folder), folder_digest(folder))
+            made.append(component.register(_at_once(component), package).version)
+        if "alias" in component.capabilities:
+            component.set_alias(_at_once(component), f"of-{number}", made[1])
+        return made
+
+    def check_at_once(self, component: Registry, results: list[Any], token: str) -> None:
+        """Both have the same version of the same package, and nothing is lost."""
+        name = _at_once(component)
+        made = {version for versions in results for version in versions}
+        assert results[0][0] == results[1][0], "a package of one run was registered twice"
+        assert sorted(v.version for v in component.list(name)) == sorted(made)
+        assert len(made) == 3
+        if "alias" in component.capabilities:
+            for number, (_, own) in enumerate(results):
+                assert component.pointed(name, f"of-{number}") == own
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> Context:
         """A context as core gives it to a step; override to put more into it."""
-        return Context(
-            name="registry",
-            stack="local",
-            project=tmp_path,
-            cache_dir=tmp_path / "cache",
-            pipeline="conformance",
-            run=new_run_id(),
-            step="register",
-            deadline=30.0,
-        )
+        return context_in(tmp_path / "project", "registry", "register")
 
     @pytest.fixture
     def registry(self, context: Context) -> Any:
@@ -70,13 +93,19 @@ class RegistryCase(ABC):
 
     def of_run(self, context: Context) -> Registry:
         """The registry as a step of another run has it."""
-        return self.connect(replace(context, run=new_run_id()))
+        made: Registry = self.connect(replace(context, run=new_run_id()))
+        return made
 
 
 def needs(registry: Registry, capability: str) -> None:
     """Skip the test where the registry does not have the capability."""
     if capability not in registry.capabilities:
         pytest.skip(f"without the capability {capability!r}")
+
+
+def _at_once(registry: Registry) -> str:
+    """A model's name that only the processes of one test use."""
+    return f"delays-{registry.context.run}"
 
 
 def rows() -> Any:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stackyard.components.base import Context, Secret
+from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
 from stackyard.errors import ComponentError
 from stackyard.testing import DataVersionerContract
@@ -31,29 +30,11 @@ def rot(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def another_machine(context: Context) -> Context:
-    """The same project with a cache and a log of its own."""
-    folder = context.project / "elsewhere"
-    return replace(context, cache_dir=folder / "cache", state_dir=folder / "state")
-
-
 class DvcContract(DataVersionerContract):
     """What all have in common."""
 
-    config = DvcConfig()
-
-    def connect(self, context: Context) -> DataVersioner:
-        return DvcDataVersioner(self.config, context)
-
-    def plain(self, context: Context) -> DataVersioner:
-        return DvcDataVersioner(DvcConfig(), context)
-
-    def elsewhere(self, context: Context) -> DataVersioner:
-        return DvcDataVersioner(self.config, another_machine(context))
-
     def damage(self, versioner: DataVersioner, name: str, version: str, file: str) -> bool:
-        repo = self.config.repo
-        context = versioner.context
+        repo, context = versioner.config.repo, versioner.context
         with repository(repo, context) if repo else own_cache(context) as cache:
             rot(Path(cache.odb.oid_to_path(cache.files(version)[file])))
         return True
@@ -75,41 +56,45 @@ class DvcContract(DataVersionerContract):
 class TestOwnCache(DvcContract):
     """Without remote, git and ``dvc init``."""
 
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"flavor": "dvc"}
+
 
 class TestFolder(DvcContract):
     """A folder as remote."""
 
-    config = DvcConfig(remote="../remote")
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"flavor": "dvc", "remote": "../remote"}
 
-    def unreachable(self, context: Context) -> DataVersioner:
-        return DvcDataVersioner(DvcConfig(remote="../not mounted/remote"), context)
+    def silent(self, address: str) -> dict[str, Any]:
+        return {"flavor": "dvc", "remote": "../not mounted/remote"}
 
 
 class TestS3(DvcContract):
     """A bucket as remote; an address that takes connections and never answers."""
 
-    @pytest.fixture(autouse=True)
-    def _s3(self, s3_url: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    @pytest.fixture
+    def settings(
+        self, s3_url: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+    ) -> dict[str, Any]:
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
-        key = Secret("${secret:KEY}", lambda: "not-to-be-seen")
-        self.config = DvcConfig(
-            remote=s3_url, endpointurl=s3_endpoint, region="us-east-1",
-            access_key_id=key, secret_access_key=key,
-        )  # fmt: skip
-        with socket.socket() as self.silent:
-            self.silent.bind(("127.0.0.1", 0))
-            self.silent.listen(64)
-            yield
+        self.said = {
+            "flavor": "dvc", "remote": s3_url, "endpointurl": s3_endpoint, "region": "us-east-1",
+            "access_key_id": "${secret:KEY_ID}", "secret_access_key": "${secret:KEY}",
+        }  # fmt: skip
+        return self.said
 
-    def unreachable(self, context: Context) -> DataVersioner:
-        address = f"http://127.0.0.1:{self.silent.getsockname()[1]}"
-        return DvcDataVersioner(replace(self.config, endpointurl=address), context)
+    def silent(self, address: str) -> dict[str, Any]:
+        return {**self.said, "endpointurl": f"http://{address}"}
 
-    def test_a_bucket_that_is_not_there(self, context: Context, data: Path) -> None:
+    def test_a_bucket_that_is_not_there(self, versioner: DataVersioner, data: Path) -> None:
         """The library for S3 takes it for a file that is not there."""
-        made = DvcDataVersioner(replace(self.config, remote="s3://no-such-bucket/x"), context)
+        config = replace(versioner.config, remote="s3://no-such-bucket/x")
+        made = DvcDataVersioner(config, versioner.context)
         version = made.commit(data, "flights").id
         (finding,) = made.check()
         assert not finding.ok and "s3://no-such-bucket/x: there is no such bucket" in finding.what
@@ -122,8 +107,8 @@ class TestS3(DvcContract):
         self, versioner: DataVersioner, data: Path, tmp_path: Path
     ) -> None:
         """It reaches the library for S3 alone."""
-        given = configured(self.config, versioner.context).fs.fs_args
-        assert (given["key"], given["secret"]) == ("not-to-be-seen", "not-to-be-seen")
+        given = configured(versioner.config, versioner.context).fs.fs_args
+        assert (given["key"], given["secret"]) == ("not-to-be-seen-KEY_ID", "not-to-be-seen-KEY")
         version = versioner.commit(data, "flights")
         versioner.push("flights", version.id)
         texts = [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()]
@@ -133,18 +118,18 @@ class TestS3(DvcContract):
 class TestRepository(DvcContract):
     """A DVC repository around the project, in git, with a default remote of its own."""
 
-    config = DvcConfig(repo="..")
-
-    @pytest.fixture(autouse=True)
-    def _repository(self, repo: Path) -> None:
+    @pytest.fixture
+    def settings(self, repo: Path) -> dict[str, Any]:
         (repo / ".dvc" / "config").write_text(
             f"[core]\n    remote = team\n['remote \"team\"']\n    url = {self.remote(repo)}\n"
         )
+        return {"flavor": "dvc", "repo": ".."}
 
     def remote(self, repo: Path) -> Path:
         """Where the repository's default remote is."""
         return repo.with_name(f"{repo.name}-remote")
 
     def elsewhere(self, context: Context) -> DataVersioner:
-        config = DvcConfig(remote=str(self.remote(context.project.parent)))
-        return DvcDataVersioner(config, another_machine(context))
+        own, remote = context.project / "elsewhere", self.remote(context.project.parent)
+        there = replace(context, cache_dir=own / "cache", state_dir=own / "state")
+        return DvcDataVersioner(DvcConfig(remote=str(remote)), there)

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stackyard.components.base import Context
-from stackyard.components.registry import Registry
+from stackyard.components.registry import ModelVersion, Registry
 from stackyard.testing import RegistryContract
-from stackyard_mlflow.config import MlflowRegistryConfig
-from stackyard_mlflow.registry import MlflowRegistry
+
+TOKEN = "${secret:MLFLOW_TOKEN}"
 
 
 class MlflowContract(RegistryContract):
     """What both backends share."""
 
-    uri: str
+    files: Path
 
-    def connect(self, context: Context) -> Registry:
-        return MlflowRegistry(MlflowRegistryConfig(tracking_uri=self.uri), context)
+    def damage(self, registry: Registry, version: ModelVersion) -> bool:
+        from mlflow import MlflowClient
+
+        uri = registry.config.tracking_uri
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        model = Path(client.get_model_version(version.name, version.version).source).parent.name
+        (file,) = self.files.rglob(f"{model}/**/model.skops")
+        file.write_bytes(file.read_bytes()[:-1])
+        return True
 
 
 class TestDatabase(MlflowContract):
     """On SQLite."""
 
-    @pytest.fixture(autouse=True)
-    def _database(self, database: str) -> None:
-        self.uri = database
+    @pytest.fixture
+    def settings(self, database: str) -> dict[str, Any]:
+        self.files = Path(database.removeprefix("sqlite:///")).parent
+        return {"flavor": "mlflow", "tracking_uri": database, "token": TOKEN}
 
 
 class TestServer(MlflowContract):
     """On a server over REST, files proxied by it."""
 
-    @pytest.fixture(autouse=True)
-    def _server(self, server: Any, silent_port: int) -> None:
-        self.uri = server.uri
-        self.silent = f"http://127.0.0.1:{silent_port}"
+    @pytest.fixture
+    def settings(self, server: Any) -> dict[str, Any]:
+        self.files = server.folder
+        return {"flavor": "mlflow", "tracking_uri": server.uri, "token": TOKEN}
 
-    def unreachable(self, context: Context) -> Registry:
-        return MlflowRegistry(MlflowRegistryConfig(tracking_uri=self.silent), context)
+    def silent(self, address: str) -> dict[str, Any]:
+        return {"flavor": "mlflow", "tracking_uri": f"http://{address}", "token": TOKEN}

@@ -26,7 +26,7 @@ class Log:
 
     def list(self, name: str | None = None) -> list[DataVersion]:
         """Versions of one dataset or of all, newest first."""
-        names = [check_dataset_name(name)] if name else _names(self._folder)
+        names = _names(self._folder) if name is None else [check_dataset_name(name)]
         found = [
             self._read(path) for one in names for path in (self._folder / one).glob("[0-9a-f]*.dvc")
         ]

@@ -135,7 +135,8 @@ class DvcDataVersioner(DataVersioner):
                 remote = self._remote(cache)
                 remote.reach()
         except ComponentError as exc:
-            return (Finding(False, str(exc)),)
+            cure = "bring the remote up, or correct 'repo' and 'remote' in the stack file"
+            return (Finding(False, str(exc), cure),)
         return (Finding(True, f"{known} in {self.context.state_dir}; {remote.url} answers"),)
 
     def _files(self, cache: Cache, version: DataVersion) -> dict[str, str]:

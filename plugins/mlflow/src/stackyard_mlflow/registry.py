@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import tempfile
@@ -27,6 +28,7 @@ from stackyard_mlflow.connection import Connection, check
 from stackyard_mlflow.logged_model import DIGEST, OURS, PACKAGE, RUN, make_version
 
 PAGE = 1000
+VERSION = re.compile(r"[1-9][0-9]{0,8}")  # what fits where MLflow keeps it
 
 
 class MlflowRegistry(Registry):
@@ -68,9 +70,13 @@ class MlflowRegistry(Registry):
         found = self._of_this_run(name, package.digest)
         if found is None:
             self._make_name(name)
-            found = make_version(
+            made = make_version(
                 self._connection, self.config, self.context, name, package, source, tags or {}
             )
+            found = self._of_this_run(name, package.digest) or made
+            if str(found.version) != str(made.version):  # another process was faster
+                with self._connection.call(f"model {name!r} version {made.version}") as client:
+                    client.delete_model_version(name, str(made.version))
         if alias is not None:
             self.set_alias(name, alias, str(found.version))
         return self._version(found, self._aliases(name))
@@ -160,7 +166,7 @@ class MlflowRegistry(Registry):
     # Reading
 
     def _get(self, name: str, version: str) -> Any:
-        if not version.isdecimal():
+        if VERSION.fullmatch(version) is None:
             raise NotFound(f"model {name!r} has no version {version!r}: versions are numbers")
         try:
             with self._connection.call(f"model {name!r} version {version}") as client:
@@ -201,11 +207,12 @@ class MlflowRegistry(Registry):
                 return
 
     def _of_this_run(self, name: str, digest: str) -> Any | None:
+        """The version that this run made of the package first."""
         run = self.context.run
         if run is None:
             return None
         query = f"name='{name}' and tags.`{DIGEST}`='{digest}' and {runs.by_tag(run)}"
-        return next(self._search(query, limit=1), None)
+        return min(self._search(query), key=lambda found: int(found.version), default=None)
 
     def _version(self, found: Any, aliases: Mapping[str, str]) -> ModelVersion:
         version, uri = str(found.version), f"models:/{found.name}/{found.version}"
