@@ -64,7 +64,13 @@ def _kind(name: str, cls: str, doc: str, *requires: str, extras: tuple[str, ...]
 
 _PANDAS = "pandas >= 2.2"
 _PARQUET = "pyarrow >= 18"
-POINTS = {point.name: point for point in (_kind("tracker", "AcmeTracker", "Runs as folders"),)}
+POINTS = {
+    point.name: point
+    for point in (
+        _kind("tracker", "AcmeTracker", "Runs as folders"),
+        _kind("monitor", "AcmeMonitor", "Drift by PSI", _PANDAS, extras=("frames",)),
+    )
+}
 
 
 @dataclass(frozen=True)
