@@ -69,6 +69,7 @@ POINTS = {
     for point in (
         _kind("tracker", "AcmeTracker", "Runs as folders"),
         _kind("monitor", "AcmeMonitor", "Drift by PSI", _PANDAS, extras=("frames",)),
+        _kind("server", "AcmeServer", "Endpoints as files", extras=("frames", "sklearn")),
     )
 }
 

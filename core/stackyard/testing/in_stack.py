@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from stackyard.components.base import Component, Context
 from stackyard.profile import build
@@ -45,6 +48,13 @@ def made_of(kind: str, settings: Mapping[str, Any], context: Context) -> Compone
     """
     stack = stack_of(kind, settings, context.project)
     return stack.component_class(spec_of(stack, kind))(stack.config(kind), context)
+
+
+def give_secrets(kind: str, settings: Mapping[str, Any] | None, patch: pytest.MonkeyPatch) -> None:
+    """Let the environment have the secrets that ``settings`` refer to."""
+    for name in secrets_in(kind, settings) if settings else ():
+        if name not in os.environ:
+            patch.setenv(name, f"not-to-be-seen-{name}")
 
 
 def secrets_in(kind: str, settings: Mapping[str, Any]) -> Iterator[str]:
