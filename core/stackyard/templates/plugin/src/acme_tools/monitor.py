@@ -65,8 +65,8 @@ class AcmeMonitor(Monitor):
         """
         found = {}
         for column in columns:
-            sides = [side[column.name].dropna() for side in (current, reference)]
-            found[column.name] = ("psi", self._psi(*sides, column.kind == "number"))
+            now, base = current[column.name].dropna(), reference[column.name].dropna()
+            found[column.name] = ("psi", self._psi(now, base, column.kind == "number"))
         return found
 
     def quality(
