@@ -11,10 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
-from sklearn.tree import DecisionTreeClassifier
 
 from stackyard.components.base import Context
 from stackyard.components.registry import ModelPackage
@@ -55,6 +51,12 @@ def rows(count: int = 60, seed: int = 0) -> pd.DataFrame:
 
 def model(number: int) -> Any:
     """A classifier; another number, another one."""
+    # Here, because a process that only deploys needs none of it and would take seconds longer.
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+    from sklearn.tree import DecisionTreeClassifier
+
     frame = rows(600, seed=number)
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     columns = ColumnTransformer([("c", codes, ["carrier"])], remainder="passthrough")

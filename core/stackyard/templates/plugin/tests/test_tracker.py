@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from acme_tools.tracker import AcmeTracker
-
 from stackyard.testing import StoredRun, TrackerContract
+
+from acme_tools.tracker import AcmeTracker
 
 
 class TestAcmeTracker(TrackerContract):
