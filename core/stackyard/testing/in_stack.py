@@ -6,9 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from stackyard.components.base import Component, Context
 from stackyard.profile import build
@@ -17,6 +15,9 @@ from stackyard.references import Reference, Template
 from stackyard.specs import ComponentSpec
 from stackyard.stack import Stack
 from stackyard.yaml_source import parse
+
+if TYPE_CHECKING:
+    import pytest
 
 FILE = "stacks/contract.yaml"
 

@@ -129,6 +129,8 @@ class Cluster:
 
     def _call(self, verb: str, **arguments: Any) -> Any:
         """Make one call, again until the deadline while the cluster does not answer."""
+        seconds = self._context.deadline
+        until, pause = time.monotonic() + 0.75 * seconds, 0.2  # to tell of it takes time, too
         import urllib3
         from kubernetes.client import ApiException, CustomObjectsApi
 
@@ -136,8 +138,6 @@ class Cluster:
         method = getattr(api, f"{verb}_namespaced_custom_object")
         where = _GROUP, _VERSION, self._config.namespace, _PLURAL
         call = partial(method, *where, **arguments)
-        seconds = self._context.deadline
-        until, pause = time.monotonic() + 0.9 * seconds, 0.2  # to tell of it takes time, too
         while True:
             patience = max(0.1, min(seconds / 2, until - time.monotonic()))
             try:
