@@ -79,6 +79,8 @@ POINTS = {
             "validator", "AcmeValidator", "Checks by pandas, reports in a folder", _PANDAS,
             extras=("frames",),
         ),
+        _kind("monitor", "AcmeMonitor", "Drift by PSI", _PANDAS, extras=("frames",)),
+        _kind("server", "AcmeServer", "Endpoints as files", extras=("frames", "sklearn")),
     )
 }  # fmt: skip
 

@@ -21,7 +21,7 @@ from stackyard.components.base import Context
 from stackyard.errors import ComponentError, ConfigError, Unavailable
 from stackyard.shape import shape_of, takes_secret
 from stackyard.testing.guard import check_untouched
-from stackyard.testing.in_stack import made_of, secrets_in, spec_of, stack_of
+from stackyard.testing.in_stack import give_secrets, made_of, secrets_in, spec_of, stack_of
 from stackyard.testing.manners import silent_until_used
 from stackyard.testing.processes import at_once, imported_by
 
@@ -119,9 +119,7 @@ class ComponentContract(ABC):
         self, settings: Mapping[str, Any] | None, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[None]:
         type(self)._settings = settings
-        for name in secrets_in(self.kind, settings) if settings else ():
-            if name not in os.environ:
-                monkeypatch.setenv(name, f"not-to-be-seen-{name}")
+        give_secrets(self.kind, settings, monkeypatch)
         with socket.create_server(("127.0.0.1", 0)) as listening:  # and nobody ever accepts
             self._silent_at = "{}:{}".format(*listening.getsockname())
             yield

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stackyard.components.base import Component, Context
 from stackyard.profile import build
@@ -14,6 +15,9 @@ from stackyard.references import Reference, Template
 from stackyard.specs import ComponentSpec
 from stackyard.stack import Stack
 from stackyard.yaml_source import parse
+
+if TYPE_CHECKING:
+    import pytest
 
 FILE = "stacks/contract.yaml"
 
@@ -45,6 +49,13 @@ def made_of(kind: str, settings: Mapping[str, Any], context: Context) -> Compone
     """
     stack = stack_of(kind, settings, context.project)
     return stack.component_class(spec_of(stack, kind))(stack.config(kind), context)
+
+
+def give_secrets(kind: str, settings: Mapping[str, Any] | None, patch: pytest.MonkeyPatch) -> None:
+    """Let the environment have the secrets that ``settings`` refer to."""
+    for name in secrets_in(kind, settings) if settings else ():
+        if name not in os.environ:
+            patch.setenv(name, f"not-to-be-seen-{name}")
 
 
 def secrets_in(kind: str, settings: Mapping[str, Any]) -> Iterator[str]:

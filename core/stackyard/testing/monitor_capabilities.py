@@ -109,11 +109,15 @@ class MonitorCapabilities(MonitorCase):
         }  # fmt: skip
 
     def test_23_the_tools_own_page(self, monitor: Monitor) -> None:
-        """Of the columns that can be compared; it loads nothing from anywhere."""
+        """Of the columns that can be compared; it loads nothing from anywhere, and runs nothing
+        that the data holds."""
         needs(monitor, "html")
         base, now = inputs(flights(0)), winter(inputs(flights(1)))
+        for frame in (base, now):
+            frame["</script><b id=mark>"] = frame["carrier"].replace("DL", "</script><b id=mark>")
         text = monitor.page(now.assign(gone=None), base.assign(gone=1.0))
         assert "<html" in text and "delay" in text
+        assert "<b id=mark>" not in text
         assert 'src="http' not in text and 'rel="stylesheet" href="http' not in text
         with pytest.raises(InvalidInput, match="no column can be compared"):
             monitor.page(now[:0], base)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from stackyard.components.base import Context
 from stackyard.components.monitor import Monitor, Watch
 from stackyard.components.monitor_report import MonitorReport, Score, Subject
 from stackyard.errors import Unsupported
+from stackyard.testing.component import ComponentContract
 from stackyard.testing.stand_ins import Journal
 
 ROWS = 1500
@@ -50,12 +50,25 @@ def inputs(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[["carrier", "distance", "delay", "holiday"]]
 
 
-class MonitorCase(ABC):
-    """How to make the monitor."""
+class MonitorCase(ComponentContract):
+    """How the monitor under test is made, and what every component keeps, in a monitor's words."""
 
-    @abstractmethod
-    def connect(self, context: Context) -> Monitor:
-        """Return a new component."""
+    kind = "monitor"
+
+    def ask(self, component: Monitor) -> object:
+        """Compare some rows."""
+        return component.compare(inputs(flights(1)), inputs(flights()))
+
+    @classmethod
+    def do_at_once(cls, component: Monitor, number: int, token: str) -> Any:
+        """Compare the same rows, of which those of the second process moved."""
+        base = inputs(flights())
+        now = base.assign(delay=base["delay"] * (1 + 4 * number))
+        return [verdicts(component.compare(now, base))["delay"] for _ in range(3)]
+
+    def check_at_once(self, component: Monitor, results: list[Any], token: str) -> None:
+        """Each was told of its own rows."""
+        assert results == [[False] * 3, [True] * 3]
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> Context:

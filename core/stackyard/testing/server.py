@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from stackyard.components.server import Endpoint, Server
 from stackyard.errors import AlreadyExists, DigestMismatch, InvalidInput, NotFound, Unavailable
 from stackyard.inference import decode_response, encode_request
 from stackyard.models import MODEL, package_model
-from stackyard.testing.manners import side_by_side, silent_until_used
+from stackyard.testing.manners import side_by_side
 from stackyard.testing.server_case import Ended, Models, ask, expected, model, rows, unreadable
 from stackyard.testing.server_traffic import ServerTraffic
 
 
 class ServerContract(ServerTraffic):
-    """Inherit and say how to make the server."""
+    """Inherit, and say what a stack says of the server, in ``settings`` of the class's scope."""
 
     # Deploying
 
@@ -91,21 +92,33 @@ class ServerContract(ServerTraffic):
         file.write_bytes(file.read_bytes() + b"x")
         with pytest.raises(DigestMismatch):
             server.deploy(damaged, "refused", "1")
-        for wrong in ("", "Flights", "a/b", "../a", "1a", "a_b", "a-", "a" * 51, "a\n"):
+        names = "", "Flights", "a/b", "../a", "1a", "a_b", "a-", "a" * 51, "a\n", "größe", "a'b"
+        for wrong in names:
             with pytest.raises(InvalidInput, match="endpoint name"):
                 server.deploy(good, wrong, "1")
-        for wrong in ("", "a/b", "..", "a b", "x" * 64, "1\n"):
+        for wrong in ("", "a/b", "..", "a b", "x" * 64, "1\n", "größe", '"1"'):
             with pytest.raises(InvalidInput, match="version"):
                 server.deploy(good, "refused", wrong)
         with pytest.raises(NotFound):
             server.status("refused")
 
-    def test_05_what_is_not_there(self, server: Server, shared: str) -> None:
-        """NotFound, naming what there is; ending it is nothing."""
+    def test_05_what_is_not_there(self, server: Server, context: Context, shared: str) -> None:
+        """NotFound, naming what there is; ending it is nothing, whatever its name may mean."""
         for call in (server.status, lambda name: server.predict(name, {})):
             with pytest.raises(NotFound, match=f"'missing'.*{shared}"):
                 call("missing")
         server.undeploy("missing")
+        near = context.project / "near" / "file.json"
+        near.parent.mkdir(exist_ok=True)
+        near.write_text("{}", encoding="utf-8")
+        paths = [f"{'../' * up}near{end}" for up in range(5) for end in ("", "/file")]
+        for hostile in (*paths, str(near.parent), "..", "", "a\nb"):
+            for call in (server.status, lambda name: server.predict(name, {})):
+                with pytest.raises((InvalidInput, NotFound)):
+                    call(hostile)
+            with suppress(InvalidInput):
+                server.undeploy(hostile)
+        assert near.read_text(encoding="utf-8") == "{}"
         names = [endpoint.name for endpoint in server.list()]
         assert names == sorted(names)
         assert shared in names
@@ -216,7 +229,6 @@ class ServerContract(ServerTraffic):
             assert ask(server, shared, version=version)["model_version"] == version
         with pytest.raises(NotFound, match="'77'"):
             ask(server, shared, version="77")
-
-    def test_13_silent_until_used(self, tmp_path: Path, context: Context) -> None:
-        """Making and closing writes nothing and connects to nothing."""
-        silent_until_used(self.connect, context, tmp_path / "untouched")
+        for wrong in ("../1", "1/../1", "1\n", "1 2", "größe"):
+            with pytest.raises((InvalidInput, NotFound)):
+                ask(server, shared, version=wrong)

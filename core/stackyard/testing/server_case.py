@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
-from sklearn.tree import DecisionTreeClassifier
 
 from stackyard.components.base import Context
 from stackyard.components.registry import ModelPackage
 from stackyard.components.server import Endpoint, Server
 from stackyard.errors import Unsupported
 from stackyard.inference import PROBABILITY, encode_request
-from stackyard.models import MODEL, folder_digest, load_model, package_model
+from stackyard.models import MODEL, folder_digest, load_model, package_model, signature_from
+from stackyard.testing.component import ComponentContract
+from stackyard.testing.in_stack import give_secrets
 
 Models = Callable[[int], ModelPackage]
 
@@ -53,6 +51,12 @@ def rows(count: int = 60, seed: int = 0) -> pd.DataFrame:
 
 def model(number: int) -> Any:
     """A classifier; another number, another one."""
+    # Here, because a process that only deploys needs none of it and would take seconds longer.
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+    from sklearn.tree import DecisionTreeClassifier
+
     frame = rows(600, seed=number)
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     columns = ColumnTransformer([("c", codes, ["carrier"])], remainder="passthrough")
@@ -89,20 +93,61 @@ def ask(server: Server, name: str, *, version: str | None = None, seed: int = 0)
     return server.predict(name, encode_request(rows(3, seed)), version=version)
 
 
-class ServerCase(ABC):
+class ServerCase(ComponentContract):
     """How the server under test is made, and what most tests ask of it.
 
     Starting an endpoint takes seconds with a real server. So the component and two endpoints are
     made once for the class: ``shared``, which has version 1 as champion and, where it can be,
-    version 2 beside it, as every test leaves it; and ``ended``, which was undeployed.
+    version 2 beside it, as every test leaves it; and ``ended``, which was undeployed. Therefore
+    ``settings`` has the scope of the class, too.
     """
+
+    kind = "server"
 
     #: False where nothing can answer requests, such as a stand-in for a cluster.
     answers: ClassVar[bool] = True
 
-    @abstractmethod
-    def connect(self, context: Context) -> Server:
-        """Return a new component on the same endpoints, whichever test asks."""
+    def ask(self, component: Server) -> object:
+        """What is served."""
+        return component.list()
+
+    def before_at_once(self, component: Server, token: str) -> None:
+        """A model is packaged."""
+        folder = component.context.project / token
+        package = package_model(model(1), example=rows(), folder=folder)
+        folder.with_suffix(".json").write_text(json.dumps(asdict(package)), encoding="utf-8")
+
+    @classmethod
+    def do_at_once(cls, component: Server, number: int, token: str) -> Any:
+        """Deploy an endpoint that both deploy, and one of its own."""
+        file = (component.context.project / token).with_suffix(".json")
+        facts = json.loads(file.read_bytes())
+        facts["signature"] = signature_from(facts["signature"])
+        package = ModelPackage(**facts | {"requirements": tuple(facts["requirements"])})
+        made = [component.deploy(package, name, "1") for name in (token, f"{token}-{number}")]
+        return [asdict(one) for one in made]
+
+    def check_at_once(self, component: Server, results: list[Any], token: str) -> None:
+        """All three are served, each with one version; of the common one both were told the
+        same."""
+        assert results[0][0] == results[1][0]
+        names = [token, f"{token}-0", f"{token}-1"]
+        served = {one.name: one for one in component.list()}
+        assert set(names) <= set(served)
+        assert [served[name].traffic for name in names] == [{"1": 100}] * 3
+        for name in names:
+            if self.answers:
+                assert ask(component, name)["model_version"] == "1"
+            component.undeploy(name)
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _said_for_all(cls, settings: Mapping[str, Any] | None) -> Iterator[None]:
+        """Before anything is deployed, for which secrets may be needed."""
+        cls._settings = settings
+        with pytest.MonkeyPatch.context() as patch:
+            give_secrets(cls.kind, settings, patch)
+            yield
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -120,7 +165,7 @@ class ServerCase(ABC):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def server(cls, context: Context) -> Iterator[Server]:
+    def server(cls, context: Context, _said_for_all: None) -> Iterator[Server]:
         """The component under test; what it serves is ended after the class's tests."""
         made = cls().connect(context)
         yield made

@@ -20,7 +20,7 @@ from stackyard.testing.server_case import Ended, Models, ServerCase, ask, capabl
 class ServerTraffic(ServerCase):
     """Shares, promotion, rollback, shadow and log."""
 
-    def test_14_versions_get_their_share(self, server: Server, shared: str) -> None:
+    def test_13_versions_get_their_share(self, server: Server, shared: str) -> None:
         """Of the requests, while they come (capability ``canary``)."""
         capable(server, "canary", "set_traffic", shared, {"1": 100})
         made = server.set_traffic(shared, {"1": 70, "2": 30})
@@ -35,7 +35,7 @@ class ServerTraffic(ServerCase):
         assert server.status(shared).champion == "1"
         assert {ask(server, shared)["model_version"] for _ in range(10)} == {"2"}
 
-    def test_15_what_is_no_traffic_is_refused(self, server: Server, shared: str) -> None:
+    def test_14_what_is_no_traffic_is_refused(self, server: Server, shared: str) -> None:
         """A sum that is not 100, a share that is none, an unknown version; nothing is changed."""
         capable(server, "canary", "set_traffic", shared, {"1": 100})
         before = server.set_traffic(shared, {"1": 60, "2": 40})
@@ -49,7 +49,7 @@ class ServerTraffic(ServerCase):
             server.set_traffic(shared, {"7": 100})
         assert server.status(shared) == before
 
-    def test_16_a_version_is_promoted_and_rolled_back(self, server: Server, shared: str) -> None:
+    def test_15_a_version_is_promoted_and_rolled_back(self, server: Server, shared: str) -> None:
         """The one before stays ready; a rollback never goes forward (capability ``canary``)."""
         capable(server, "canary", "promote", shared, "1")
         server.set_traffic(shared, {"1": 90, "2": 10})
@@ -64,7 +64,7 @@ class ServerTraffic(ServerCase):
             server.promote(shared, "7")
         assert server.status(shared) == back
 
-    def test_17_a_canary_is_rolled_back(self, server: Server, models: Models, shared: str) -> None:
+    def test_16_a_canary_is_rolled_back(self, server: Server, models: Models, shared: str) -> None:
         """The champion gets everything again (capability ``canary``)."""
         capable(server, "canary", "rollback", shared)
         server.set_traffic(shared, {"1": 20, "2": 80})
@@ -75,7 +75,7 @@ class ServerTraffic(ServerCase):
         if self.answers:
             assert {ask(server, shared)["model_version"] for _ in range(10)} == {"1"}
 
-    def test_18_changes_fail_no_request(self, server: Server, models: Models, shared: str) -> None:
+    def test_17_changes_fail_no_request(self, server: Server, models: Models, shared: str) -> None:
         """Traffic, promotion, rollback and a new version while requests come (``canary``)."""
         capable(server, "canary", "promote", shared, "1")
         self.can_answer()
@@ -114,7 +114,7 @@ class ServerTraffic(ServerCase):
         assert wrong == []
         assert set(seen) == {"1", "2", "3"}
 
-    def test_19_a_shadow_sees_what_nobody_sees(self, server: Server, shared: str) -> None:
+    def test_18_a_shadow_sees_what_nobody_sees(self, server: Server, shared: str) -> None:
         """Every request; none of its answers is given (capability ``shadow``)."""
         capable(server, "shadow", "set_shadow", shared, "1")
         made = server.set_shadow(shared, "2")
@@ -132,7 +132,7 @@ class ServerTraffic(ServerCase):
         assert set(copies["version"]) == {"2"}
         assert server.set_shadow(shared, None).shadow is None
 
-    def test_20_a_shadow_ends(self, server: Server, shared: str) -> None:
+    def test_19_a_shadow_ends(self, server: Server, shared: str) -> None:
         """With traffic of its own, promotion or rollback (capability ``shadow``)."""
         capable(server, "shadow", "set_shadow", shared, "1")
         endings: dict[str, Any] = {
@@ -145,7 +145,7 @@ class ServerTraffic(ServerCase):
             assert server.set_shadow(shared, "2").shadow == "2"
             assert end().shadow is None
 
-    def test_21_what_was_answered_is_logged(self, server: Server, shared: str) -> None:
+    def test_20_what_was_answered_is_logged(self, server: Server, shared: str) -> None:
         """Each row with inputs, outputs, version, role and time, when ``inferences`` is called; of
         what was refused only why (capability ``log``)."""
         capable(server, "log", "inferences", shared)
@@ -173,7 +173,7 @@ class ServerTraffic(ServerCase):
         for name in outputs:
             assert np.array_equal(found[f"output:{name}"], outputs[name])
 
-    def test_22_the_log_stays(self, server: Server, ended: Ended) -> None:
+    def test_21_the_log_stays(self, server: Server, ended: Ended) -> None:
         """After the endpoint was ended (capability ``log``); before it, there is none."""
         capable(server, "log", "inferences", ended.name)
         with pytest.raises(NotFound, match="never"):

@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -31,8 +32,10 @@ def asked(server: Server, count: int = 20) -> set[str]:
 class TestBentomlServer(ServerContract):
     """The contract."""
 
-    def connect(self, context: Context) -> Server:
-        return BentomlServer(BentomlConfig(), context)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        return {"flavor": "bentoml"}
 
     def test_a_canary_that_hangs_is_rolled_back(
         self, server: BentomlServer, shared: str, context: Context

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.monitor import Monitor, Watch
+from stackyard.components.monitor import Watch
 from stackyard.testing import MonitorContract
 from stackyard_evidently import reports
 from stackyard_evidently.config import EvidentlyConfig
@@ -24,8 +25,9 @@ from stackyard_evidently.quiet import quiet
 class TestEvidently(MonitorContract):
     """The contract."""
 
-    def connect(self, context: Context) -> Monitor:
-        return EvidentlyMonitor(EvidentlyConfig(), context)
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"flavor": "evidently"}
 
 
 def test_a_fresh_process_prints_nothing_and_writes_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from platformdirs import user_cache_path
 
 from stackyard.components.base import Command, Context, Service
 from stackyard.components.registry import ModelPackage
-from stackyard.components.server import Server
 from stackyard.errors import InvalidInput, NotFound, Unavailable
 from stackyard.inference import decode_response, encode_request
 from stackyard.models import package_model
@@ -38,8 +37,10 @@ from tests.ports import free_port
 class TestLocalKServe(ServerContract):
     """The server's contract."""
 
-    def connect(self, context: Context) -> Server:
-        return LocalKServe(LocalKServeConfig(), context)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        return {"flavor": "kserve_local"}
 
 
 # What the contract does not say

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from cluster_case import Clock, Make, annotations, go_by, package, predictor
-from fake_cluster import FakeCluster
+from fake_cluster import KUBECONFIG, TOKEN, FakeCluster
 from inference_service_crd import CRD, Schema
 
-from stackyard.components.base import Context
-from stackyard.components.server import Server
 from stackyard.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from stackyard.testing import ServerContract
-from stackyard_kserve.config import KServeConfig
-from stackyard_kserve.server import KServeServer
 
 IMAGES = {"sklearn-skops": "registry.example/server:1"}
 
@@ -24,32 +21,34 @@ IMAGES = {"sklearn-skops": "registry.example/server:1"}
 class TestKServe(ServerContract):
     """The server's contract; the fake cluster answers with the models themselves."""
 
-    config: ClassVar[KServeConfig]
-
-    @pytest.fixture(scope="class", autouse=True)
+    @pytest.fixture(scope="class")
     @classmethod
-    def _fake(
+    def settings(
         cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[None]:
+    ) -> Iterator[dict[str, Any]]:
         schema: Schema | None = request.getfixturevalue("schema") if CRD.is_file() else None
-        clock = Clock()
+        clock = Clock(passing=True)
         fake = FakeCluster(schema or (lambda body: []), clock)
         fake.delay = 0.5
         folder = tmp_path_factory.mktemp("cluster")
-        cls.config = KServeConfig(
-            namespace="models",
-            kubeconfig=fake.kubeconfig(folder),
-            storage=f"file://{folder}/storage",
-            images=IMAGES,
-            gateway=fake.url,
-        )
         with pytest.MonkeyPatch.context() as patch:
             go_by(clock, patch)
-            yield
+            yield {
+                "flavor": "kserve",
+                "namespace": "models",
+                "kubeconfig": fake.kubeconfig(folder),
+                "storage": f"file://{folder}/storage",
+                "images": IMAGES,
+                "gateway": fake.url,
+            }
         fake.stop()
 
-    def connect(self, context: Context) -> Server:
-        return KServeServer(self.config, context)
+    def silent(self, address: str) -> dict[str, Any]:
+        assert self._settings is not None
+        kubeconfig = Path(self._settings["kubeconfig"])
+        silent = kubeconfig.with_name("silent")
+        silent.write_text(KUBECONFIG.format(url=f"http://{address}", token=TOKEN))
+        return {**self._settings, "kubeconfig": str(silent), "gateway": f"http://{address}"}
 
 
 # What the contract does not say

@@ -18,6 +18,7 @@ from stackyard.components.server import (
     check_deployment,
     check_endpoint_name,
     check_same_model,
+    check_version,
 )
 from stackyard.errors import NotFound, StackyardError, Unavailable
 from stackyard.loopback import free_port
@@ -92,7 +93,7 @@ class BentomlServer(Server):
     ) -> Mapping[str, Any]:
         """Send the request to the endpoint."""
         state = self._of(name)
-        to = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
+        to = f"/v2/models/{name}" + (f"/versions/{check_version(version)}" if version else "")
         return self._ask(state, "POST", f"{to}/infer", request)
 
     def undeploy(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ _FIGURES: Mapping[Task, Sequence[tuple[str, str, Any]]] = {
     "class": (("accuracy", "Accuracy", "below"),),
     "probability": (("auc", "RocAuc", "below"), ("log_loss", "LogLoss", "above")),
 }
+
+# The tool writes names and values into a script as they are: "</script>" among them would end it.
+_DATA = re.compile(r"^ +var (additional_graphs_)?metric_[0-9a-f]+ = \{.*\};$", re.MULTILINE)
 
 
 def drift(
@@ -80,7 +84,8 @@ def page(
             per_column_method=methods,
             per_column_threshold={n: _threshold(n, m, thresholds) for n, m in methods.items()},
         )
-        return str(_run([preset], current, reference, some).get_html_str(as_iframe=False))
+        made = _run([preset], current, reference, some).get_html_str(as_iframe=False)
+        return _DATA.sub(lambda line: line[0].replace("<", r"\u003c"), made)
 
     seen = [column for column in columns if not blind(names[column.name], reference[column.name])]
     try:

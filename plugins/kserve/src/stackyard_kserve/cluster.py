@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stackyard.components.base import Context
+from stackyard.components.server import check_endpoint_name
 from stackyard.errors import (
     AlreadyExists,
     ComponentError,
@@ -41,7 +42,12 @@ class Cluster:
         self._made: ApiClient | None = None
 
     def find(self, name: str) -> Service | None:
-        """One InferenceService, None where there is none of that name."""
+        """One InferenceService, None where there is none of that name.
+
+        Raises:
+            InvalidInput: no endpoint can be called so, and the name would be part of a path.
+        """
+        check_endpoint_name(name)
         try:
             found: Service = self._call("get", name=name)
             return found
@@ -123,17 +129,19 @@ class Cluster:
 
     def _call(self, verb: str, **arguments: Any) -> Any:
         """Make one call, again until the deadline while the cluster does not answer."""
+        seconds = self._context.deadline
+        until, pause = time.monotonic() + 0.75 * seconds, 0.2  # to tell of it takes time, too
         import urllib3
         from kubernetes.client import ApiException, CustomObjectsApi
 
         api = CustomObjectsApi(self._client())
         method = getattr(api, f"{verb}_namespaced_custom_object")
         where = _GROUP, _VERSION, self._config.namespace, _PLURAL
-        call = partial(method, *where, _request_timeout=self._context.deadline, **arguments)
-        until, pause = time.monotonic() + self._context.deadline, 0.2
+        call = partial(method, *where, **arguments)
         while True:
+            patience = max(0.1, min(seconds / 2, until - time.monotonic()))
             try:
-                return call()
+                return call(_request_timeout=(0.2 * patience, 0.8 * patience))  # connect, read
             except ApiException as exc:
                 error = self._error(exc)
                 cause: Exception = exc

@@ -140,7 +140,8 @@ class KServeServer(Server):
         try:
             count = len(self._cluster.list())
         except ComponentError as exc:
-            return (Finding(False, str(exc)),)
+            cure = f"See what this says: kubectl get inferenceservices -n {self.config.namespace}"
+            return (Finding(False, str(exc), cure),)
         return (Finding(True, f"{count} endpoints in namespace {self.config.namespace!r}"),)
 
     def close(self) -> None:
