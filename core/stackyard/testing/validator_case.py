@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.components.validator import Expectation, Suite, Validator
+from stackyard.testing.component import ComponentContract
 from stackyard.testing.stand_ins import Journal, context_in
 
 ROWS = 200
@@ -32,15 +32,26 @@ def flights(seed: int = 0, rows: int = ROWS) -> pd.DataFrame:
     )
 
 
-class ValidatorCase(ABC):
+class ValidatorCase(ComponentContract):
     """How to make the validator and how its vocabulary spells four expectations.
 
     The spelling here is that of ``MemoryValidator``; override it where there is another.
     """
 
-    @abstractmethod
-    def connect(self, context: Context) -> Validator:
-        """Return a new component."""
+    kind = "validator"
+
+    def ask(self, component: Validator) -> object:
+        """Check a frame."""
+        return component.validate(flights(), self.sound())
+
+    @classmethod
+    def do_at_once(cls, component: Validator, number: int, token: str) -> Any:
+        """List the vocabulary, which each process loads for itself."""
+        return list(component.expectations())
+
+    def check_at_once(self, component: Validator, results: list[Any], token: str) -> None:
+        """Both have the same."""
+        assert results == [list(component.expectations())] * 2
 
     def not_null(self, column: str) -> Expectation:
         """No value of the column is null."""
