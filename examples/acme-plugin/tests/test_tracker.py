@@ -91,7 +91,8 @@ def test_a_locked_database_is_unavailable_in_time(tracker: AcmeTracker, how: str
     tracker.write(opened.id, [])
 
 
-def test_what_is_locked_for_a_moment_is_waited_for(tracker: AcmeTracker) -> None:
+@pytest.mark.parametrize("how", ["EXCLUSIVE", "IMMEDIATE"])
+def test_what_is_locked_for_a_moment_is_waited_for(tracker: AcmeTracker, how: str) -> None:
     """As by another run that ends now."""
     import threading
 
@@ -99,7 +100,7 @@ def test_what_is_locked_for_a_moment_is_waited_for(tracker: AcmeTracker) -> None
     begun = threading.Event()
 
     def hold() -> None:
-        with held(tracker.context.project / "deep/runs.db", "EXCLUSIVE"):
+        with held(tracker.context.project / "deep/runs.db", how):
             begun.set()
             time.sleep(DEADLINE / 4)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,13 @@ ORDERS = pd.DataFrame(
 )
 
 
-def checked(*rows: tuple[str, dict[str, Any]], examples: int = 0) -> list[Check]:
-    """What a suite of these finds in ``ORDERS``."""
+def checked(
+    *rows: tuple[str, dict[str, Any]], examples: int = 0, frame: pd.DataFrame = ORDERS
+) -> list[Check]:
+    """What a suite of these finds in ``frame``."""
     suite = Suite("orders", tuple(Expectation(name, kwargs) for name, kwargs in rows))
     made = AcmeValidator(AcmeValidatorConfig(), Context(name="validator"))
-    return list(made.validate(ORDERS, suite, examples=examples).checks)
+    return list(made.validate(frame, suite, examples=examples).checks)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,23 @@ def test_what_the_tool_says_of_a_check_that_breaks_is_not_told() -> None:
     (check,) = checked(("matches", {"column": "price", "pattern": "A"}))
     assert check.verdict == "error"
     assert check.message == "'price' is of type float64, which 'matches' cannot check"
+
+
+def test_rows_without_any_value_count() -> None:
+    """Also those of a frame that has one column."""
+    rows = ("row_count", {"min": 5}), ("not_null", {"column": "price"})
+    counted, nulls = checked(*rows, frame=ORDERS[["price"]])
+    assert (counted.verdict, nulls.verdict, nulls.unexpected) == ("pass", "fail", 1)
+
+
+def test_nulls_of_several_columns_warn_of_nothing() -> None:
+    """The tool's own report of them has pandas warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checks = checked(*(("not_null", {"column": name}) for name in ("id", "price")), examples=1)
+    assert [(c.verdict, c.unexpected, c.examples) for c in checks] == [
+        ("fail", 2, ()), ("fail", 1, ()),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

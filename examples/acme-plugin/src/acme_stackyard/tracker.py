@@ -1,7 +1,7 @@
 """The tracker: runs as rows of a SQLite database, which any tool for SQL can read.
 
-Each call is one transaction on a connection of its own. It takes the database's only lock when it
-begins: two processes follow each other, and what waits for the lock waits once.
+Each call is one transaction on a connection of its own, which takes the writers' lock when it
+begins: two processes follow each other, and neither reads what the other is about to change.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from stackyard.components.tracker import (
 )
 from stackyard.errors import ComponentError, InvalidInput, NotFound, Unavailable
 
-WAIT = 0.5  # of the deadline, for the lock; the rest is for the work
+WAIT = 0.4  # of the deadline: a call may wait twice, for writers to begin and for readers to end
 
 # Not a number is null, as SQLite has none; and nulls would all differ in an index.
 _TABLES = (
@@ -154,8 +154,7 @@ class AcmeTracker(Tracker):
             )
             with closing(made) as db:
                 db.execute("PRAGMA foreign_keys = ON")
-                # Exclusive, so that the commit need not wait for readers.
-                db.execute("BEGIN EXCLUSIVE")
+                db.execute("BEGIN IMMEDIATE")
                 for table in _TABLES:
                     db.execute(table)
                 yield db

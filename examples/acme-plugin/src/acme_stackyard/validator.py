@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackyard import Validator
 from stackyard.components.suite_check import check_request, no_column, with_text_names
-from stackyard.components.validator import Check, Expectation, Suite, ValidationReport
+from stackyard.components.validator import Check, Expectation, Suite, ValidationReport, Verdict
 from stackyard.errors import suggest
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 _BOUNDS = ("min", "max")
 _BOUNDED = ("between", "row_count")
+# Asked of the frame, with one answer: where nulls are what is found, pandera's report of them
+# warns, and breaks on a category.
+_WHOLE = ("not_null", "row_count")
 
 
 @dataclass(frozen=True)
@@ -131,40 +134,25 @@ def _failures(frame: pd.DataFrame, asked: Mapping[int, Expectation]) -> dict[int
     from pandera.config import ValidationDepth, config_context
 
     columns: dict[str, list[Any]] = {}
-    never_null: dict[str, list[int]] = {}  # by column, where the suite says so
-    whole = []
+    whole: list[Any] = []
     for position, one in asked.items():
-        if one.type == "row_count":
-            whole.append(_pandera(one, str(position)))
-            continue
-        checks = columns.setdefault(one.kwargs["column"], [])
-        if one.type == "not_null":  # a check of one's own breaks on a category with a null
-            never_null.setdefault(one.kwargs["column"], []).append(position)
-        else:
-            checks.append(_pandera(one, str(position)))
+        of = whole if one.type in _WHOLE else columns.setdefault(one.kwargs["column"], [])
+        of.append(_pandera(one, str(position)))
     schema = pa.DataFrameSchema(
-        {
-            name: pa.Column(checks=checks, nullable=name not in never_null)
-            for name, checks in columns.items()
-        },
+        {name: pa.Column(checks=checks, nullable=True) for name, checks in columns.items()},
         checks=whole,
     )
-    found: dict[int, Any] = {}
     # pandera's environment variables can turn validation off, whole or half: here it is asked for.
     with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
         try:
-            schema.validate(frame.reset_index(drop=True), lazy=True)
+            schema.validate(frame, lazy=True)
         except pa.errors.SchemaErrors as exc:
-            for error in exc.schema_errors:
-                if error.reason_code is pa.errors.SchemaErrorReason.SERIES_CONTAINS_NULLS:
-                    found |= dict.fromkeys(never_null[error.schema.name], error)
-                else:
-                    found[int(error.check.name)] = error
-    return found
+            return {int(error.check.name): error for error in exc.schema_errors}
+    return {}
 
 
 def _pandera(one: Expectation, name: str) -> Any:
-    """The check of pandera that an expectation stands for; ``not_null`` is none."""
+    """The check of pandera that an expectation stands for."""
     import pandera.pandas as pa
 
     low, high = (one.kwargs.get(bound) for bound in _BOUNDS)
@@ -175,8 +163,11 @@ def _pandera(one: Expectation, name: str) -> Any:
             return pa.Check.isin(one.kwargs["values"], name=name)
         case "matches":
             return pa.Check.str_matches(one.kwargs["pattern"], name=name)
-        case "row_count":  # without ``ignore_na``, rows with a null are not counted
-            return pa.Check(lambda rows: _within(len(rows), low, high), name=name, ignore_na=False)
+        case "not_null":
+            column = one.kwargs["column"]
+            return pa.Check(lambda rows: not rows[column].hasnans, name=name)
+        case "row_count":
+            return pa.Check(lambda rows: _within(len(rows), low, high), name=name)
         case _:
             return pa.Check(lambda values: _within(values, low, high), name=name)
 
@@ -198,12 +189,16 @@ def _check(frame: pd.DataFrame, one: Expectation, asked: bool, error: Any, examp
         # pandera's words are left out: they may quote values of rows.
         message = f"{column!r} is of type {frame[column].dtype}, which {one.type!r} cannot check"
         return Check(one.type, "error", message=message, **said)
+    verdict: Verdict = "pass" if error is None else "fail"
     if one.type == "row_count":
         message = "" if error is None else f"{len(frame)} rows"
-        return Check(one.type, "pass" if error is None else "fail", message=message, **said)
-    said["total"] = len(frame) if one.type == "not_null" else int(frame[column].count())
+        return Check(one.type, verdict, message=message, **said)
+    if one.type == "not_null":
+        nulls = int(frame[column].isna().sum())
+        return Check(one.type, verdict, unexpected=nulls, total=len(frame), **said)
+    said["total"] = int(frame[column].count())
     if error is None:
-        return Check(one.type, "pass", unexpected=0, **said)
+        return Check(one.type, verdict, unexpected=0, **said)
     wrong = error.failure_cases["failure_case"]
     shown = tuple(str(value) for value in wrong.head(examples))
-    return Check(one.type, "fail", unexpected=len(wrong), examples=shown, **said)
+    return Check(one.type, verdict, unexpected=len(wrong), examples=shown, **said)
