@@ -33,6 +33,7 @@ MODULES = (
     "stackyard.components.registry",
     "stackyard.components.rollout",
     "stackyard.components.server",
+    "stackyard.components.suite_check",
     "stackyard.components.tracker",
     "stackyard.components.validator",
     "stackyard.store.formats",

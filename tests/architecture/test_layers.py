@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
     path
-    for path in [*ROOT.glob("core/stackyard/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
+    for folder in ("core/stackyard", "plugins/*/src", "examples/*/src")
+    for path in ROOT.glob(f"{folder}/**/*.py")
     if "templates" not in path.parts
 )
 

@@ -50,7 +50,10 @@ def follow(path: Path, reader: Reader, *, slow: bool) -> int:
         reader.leave()
 
 
-SAID = ("plugins/*/README.md", "core/**/*.md", "core/**/*.py", "plugins/*/src/**/*.py", "dags/*.py")
+SAID = (
+    "plugins/*/README.md", "examples/*/README.md", "core/**/*.md", "core/**/*.py",
+    "plugins/*/src/**/*.py", "dags/*.py",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from stackyard.components.validator import Expectation, Suite
 
+__all__ = ["check_request", "no_column", "with_text_names"]
+
 Route: TypeAlias = tuple[str | int, ...]  # keys and positions from the top
 
 SEVERITIES = ("info", "warning", "critical")

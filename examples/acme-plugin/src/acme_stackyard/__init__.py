@@ -1,0 +1,1 @@
+"""What Acme adds to Stackyard: a tracker, a validator and alerts."""
