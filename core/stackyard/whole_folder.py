@@ -45,8 +45,8 @@ def made_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
             yield beside
             if not overwrite:
                 _put_new(beside, target)
-            elif not _exchange(beside, target):
-                os.rename(beside, target)
+            else:
+                _put_over(beside, target)
         finally:  # with what was not put there, or what was there before
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -92,6 +92,17 @@ def _put_new(one: Path, other: Path) -> None:
             f"{other}: something was put there meanwhile; nothing was written. Choose another "
             "target: --to PATH"
         ) from exc
+
+
+def _put_over(one: Path, other: Path) -> None:
+    """Move to where anything may be, or come to be at this moment; that is at ``one`` then."""
+    while not _exchange(one, other):
+        try:
+            os.rename(one, other)
+            return
+        except OSError:
+            if not os.path.lexists(other):
+                raise
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -108,6 +108,25 @@ def test_what_a_killed_process_left_goes(
     assert len(list(tmp_path.iterdir())) == 4 + (not locks)
 
 
+@pytest.mark.usefixtures("way")
+def test_it_takes_the_place_of_what_another_was_faster_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two overwrite what neither saw: one is last, and none fails."""
+    target, exchange = tmp_path / "target", whole_folder._exchange
+
+    def late(one: Path, other: Path) -> bool:
+        found = exchange(one, other)
+        if not other.exists():
+            fill(target, "theirs")
+        return found
+
+    monkeypatch.setattr(whole_folder, "_exchange", late)
+    with made_whole(target, overwrite=True) as made:
+        fill(made, "mine")
+    assert [path.name for path in tmp_path.rglob("*")] == ["target", "mine"]
+
+
 def test_linux_swaps_in_one_step(tmp_path: Path) -> None:
     one, other = fill(tmp_path / "one", "1"), fill(tmp_path / "other", "2")
     if not whole_folder._swapped(one, other):
