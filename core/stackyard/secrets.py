@@ -97,9 +97,10 @@ def from_file(name: str, project: Path) -> str | None:
         if os.environ.get(FILE):
             raise SecretError(f"{FILE}: {file} does not exist") from exc
         return None
-    except (OSError, UnicodeDecodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise SecretError(f"{shown_file(project)} cannot be read: {why}") from exc
+    except OSError as exc:
+        raise SecretError(f"{shown_file(project)} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError:  # which has all of the file
+        raise SecretError(f"{shown_file(project)} cannot be read: it is not UTF-8 text") from None
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text or text.startswith("#"):

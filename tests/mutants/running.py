@@ -1,8 +1,9 @@
 """Runs a kind's contract on what ``plugin new`` writes, and on mutants of it.
 
 ``tests/mutants/<kind>.py`` has one class for each mutant, derived from the template's component in
-``acme_tools``. Its docstring says what is broken, ``caught_by`` names the test that has to fail,
-and ``configured_by`` is its configuration, where that is what is broken.
+``acme_tools``, or with its function. Its docstring says what is broken, ``caught_by`` names the
+test that has to fail, ``configured_by`` is its configuration, where that is what is broken, and
+``tested_with`` is what its test class says otherwise than the template's.
 """
 
 from __future__ import annotations

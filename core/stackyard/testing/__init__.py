@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stackyard.testing.component import ComponentContract as ComponentContract
     from stackyard.testing.data_versioner import DataVersionerContract as DataVersionerContract
     from stackyard.testing.feature_store import FeatureStoreContract as FeatureStoreContract
+    from stackyard.testing.format import FormatContract as FormatContract
     from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
     from stackyard.testing.memory_feature_store import MemoryFeatureStore as MemoryFeatureStore
     from stackyard.testing.memory_monitor import MemoryMonitor as MemoryMonitor
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from stackyard.testing.memory_validator import MemoryValidator as MemoryValidator
     from stackyard.testing.monitor import MonitorContract as MonitorContract
     from stackyard.testing.registry import RegistryContract as RegistryContract
+    from stackyard.testing.resource import ResourceContract as ResourceContract
     from stackyard.testing.reviewed_registry import ReviewedRegistry as ReviewedRegistry
+    from stackyard.testing.secret_provider import SecretProviderContract as SecretProviderContract
     from stackyard.testing.server import ServerContract as ServerContract
     from stackyard.testing.stand_ins import StoredRun as StoredRun
     from stackyard.testing.tracker import TrackerContract as TrackerContract
@@ -44,6 +47,7 @@ _HOMES = {
     "ComponentContract": "component",
     "DataVersionerContract": "data_versioner",
     "FeatureStoreContract": "feature_store",
+    "FormatContract": "format",
     "MemoryDataVersioner": "memory_data_versioner",
     "MemoryFeatureStore": "memory_feature_store",
     "MemoryMonitor": "memory_monitor",
@@ -53,7 +57,9 @@ _HOMES = {
     "MemoryValidator": "memory_validator",
     "MonitorContract": "monitor",
     "RegistryContract": "registry",
+    "ResourceContract": "resource",
     "ReviewedRegistry": "reviewed_registry",
+    "SecretProviderContract": "secret_provider",
     "ServerContract": "server",
     "StoredRun": "stand_ins",
     "TrackerContract": "tracker",
@@ -64,6 +70,7 @@ __all__ = [
     "ComponentContract",
     "DataVersionerContract",
     "FeatureStoreContract",
+    "FormatContract",
     "MemoryDataVersioner",
     "MemoryFeatureStore",
     "MemoryMonitor",
@@ -73,7 +80,9 @@ __all__ = [
     "MemoryValidator",
     "MonitorContract",
     "RegistryContract",
+    "ResourceContract",
     "ReviewedRegistry",
+    "SecretProviderContract",
     "ServerContract",
     "StoredRun",
     "TrackerContract",

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from stackyard.testing.in_stack import made_of
 WAIT = 120.0  # seconds, for a process that has to import its tool
 _FOLDERS = ("project", "cache_dir", "state_dir")
 _TEXTS = ("name", "stack", "pipeline", "run", "step", "actor", "deadline")
-_IMPORTING = """
+_MAKING = """
 import json, sys
 given = json.loads(sys.argv[1])
 from pathlib import Path
@@ -27,6 +27,8 @@ from stackyard.components.base import Context
 from stackyard.distributions import normal_name
 from stackyard.testing.in_stack import made_of
 made_of(given["kind"], given["settings"], Context(project=Path(given["project"])))
+"""
+_REPORT = """
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
@@ -36,16 +38,27 @@ def imported_by(kind: str, settings: Mapping[str, Any], project: Path) -> list[s
 
     What Stackyard depends on itself does not count.
     """
-    given = json.dumps({"kind": kind, "settings": dict(settings), "project": str(project)})
+    given = {"kind": kind, "settings": dict(settings), "project": str(project)}
+    (plugin,) = plugins.load().providers(kind, settings["flavor"])
+    return imported_for(plugin.distribution.name, _MAKING, given)
+
+
+def imported_for(distribution: str, code: str, given: Any) -> list[str]:
+    """Modules of what ``distribution`` depends on that ``code`` imports in a process of its own.
+
+    Args:
+        distribution: its name.
+        code: imports ``json`` and ``sys``, and finds ``given`` in ``sys.argv[1]``.
+        given: plain data.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", _IMPORTING, given],
+        [sys.executable, "-c", code + _REPORT, json.dumps(given)],
         capture_output=True, text=True, timeout=WAIT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    imported = set(json.loads(done.stdout))
-    (plugin,) = plugins.load().providers(kind, settings["flavor"])
+    imported = set(json.loads(done.stdout.splitlines()[-1]))
     own = {"stackyard", *_needed("stackyard")}
-    return sorted(imported & _modules(_needed(plugin.distribution.name) - own))
+    return sorted(imported & _modules(_needed(distribution) - own))
 
 
 def _needed(distribution: str) -> set[str]:
@@ -74,7 +87,25 @@ def at_once(contract: type, settings: Mapping[str, Any], context: Context, token
         "context": {name: getattr(context, name) for name in _TEXTS}
         | {name: str(getattr(context, name)) for name in _FOLDERS},
     }
-    running = [_begin({**said, "number": number}) for number in (0, 1)]
+    return together(
+        [
+            sys.executable,
+            "-m",
+            "stackyard.testing.processes",
+            json.dumps({**said, "number": number}),
+        ]
+        for number in (0, 1)
+    )
+
+
+def together(
+    commands: Iterable[Sequence[str]], environment: Mapping[str, str] | None = None
+) -> list[Any]:
+    """What commands that begin their work at the same moment print, as JSON on their last lines.
+
+    Each prints ``ready``, reads a line, and works.
+    """
+    running = [_begin(command, environment) for command in commands]
     try:
         for process in running:
             assert process.stdout is not None
@@ -88,7 +119,7 @@ def at_once(contract: type, settings: Mapping[str, Any], context: Context, token
         for process in running:
             out, error = process.communicate(timeout=WAIT)
             assert process.returncode == 0, error
-            results.append(json.loads(out))
+            results.append(json.loads(out.splitlines()[-1]))
     finally:
         for process in running:
             process.kill()
@@ -96,10 +127,10 @@ def at_once(contract: type, settings: Mapping[str, Any], context: Context, token
     return results
 
 
-def _begin(said: dict[str, Any]) -> subprocess.Popen[str]:
+def _begin(command: Sequence[str], environment: Mapping[str, str] | None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "stackyard.testing.processes", json.dumps(said)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment,
     )  # fmt: skip
 
 
