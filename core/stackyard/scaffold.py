@@ -93,7 +93,7 @@ _RESOURCE = Point(
     page="resources.md",
     hook="",
     offer="",
-    use='resources:\n  warehouse: {class: "acme_tools.resource:AcmeResource"}',
+    use='resources:\n  warehouse: {class: "acme_tools.resource:AcmeResource", file: warehouse.db}',
 )
 POINTS = {
     point.name: point

@@ -43,9 +43,10 @@ class Secrets:
             except SecretError:
                 raise
             except Exception as exc:  # another's code; its message might hold the value
+                failed = f"{type(exc).__name__} at {_where(exc)}"
                 raise SecretError(
-                    f"secret {name!r}: provider {provider!r} failed with {type(exc).__name__}"
-                ) from exc
+                    f"secret {name!r}: provider {provider!r} failed with {failed}"
+                ) from None  # a step's traceback is stored, with every cause
             if value:
                 break
         if value:
@@ -68,6 +69,14 @@ class Secrets:
         from stackyard.registry import load
 
         return [(p.name, load(p.target, f"secret provider {p.name!r}")) for p in self.providers]
+
+
+def _where(exc: Exception) -> str:
+    """``file:line`` that raised it."""
+    from traceback import extract_tb
+
+    frame = extract_tb(exc.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def file_of(project: Path) -> Path:
