@@ -19,17 +19,17 @@ class OneForAll(AcmeResource):
     caught_by = "test_01_made_of_what_a_stack_says"
     _one: Any = None
 
-    def __new__(cls, *given: Any, **named: Any) -> Any:
+    def __new__(cls, file: str, token: Secret | None = None, timeout: float = 30.0) -> Any:
         cls._one = cls._one or super().__new__(cls)
         return cls._one
 
 
 class TakesWhatever(AcmeResource):
-    """Its keys have no types."""
+    """A key has no type."""
 
     caught_by = "test_01_made_of_what_a_stack_says"
 
-    def __init__(self, file, token=None, timeout=30.0):  # type: ignore[no-untyped-def]
+    def __init__(self, file: str, token: Secret | None = None, timeout=30.0) -> None:
         super().__init__(file, token, timeout)
 
 

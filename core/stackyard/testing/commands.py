@@ -33,7 +33,7 @@ def command(*words: str) -> Any:
 
     with redirect_stdout(StringIO()) as out:
         code = main(words)
-    assert code == 0, out.getvalue()
+    assert code == 0, f"stackyard {' '.join(words)}: exit code {code}"
     return json.loads(out.getvalue())
 
 

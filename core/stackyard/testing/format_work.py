@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # What is raised where text or bytes become code; exec also where a module is imported.
 _RUNNING = ("exec", "pickle.find_class", "marshal.loads", "os.system", "subprocess.Popen")
+_YEAR = 366 * 24 * 3600.0  # seconds
 _FLOW = """
 from typing import Any
 
@@ -58,7 +60,9 @@ pickle: {pickle}
 
 
 def save_and_load(case: FormatContract, folder: str) -> list[str]:
-    """Digests of the values, in a store in ``folder``; each is read back."""
+    """Digests of the values, in a store in ``folder`` and next year; each is read back."""
+    now = time.time
+    time.time = lambda: now() + _YEAR
     store = _opened(folder)
     os.chdir(folder)
     found = []

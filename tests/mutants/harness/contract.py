@@ -33,6 +33,7 @@ def _tests_of(cls: Any) -> type:
             yield
 
     said = {"_mutated": mutated, "caught_by": cls.caught_by, "__doc__": cls.__doc__}
+    said["__module__"] = __name__  # other processes look for it there
     said |= getattr(cls, "tested_with", {})
     deviations = {cls.caught_by: inspect.cleandoc(cls.__doc__)}
     return type(f"Test{cls.__name__}", (BASE,), {**said, "deviations": deviations})
