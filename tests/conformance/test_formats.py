@@ -10,6 +10,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
+
 from stackyard.testing import FormatContract
 
 FILES = tempfile.TemporaryDirectory()
@@ -98,6 +100,7 @@ class TestArray(FormatContract):
         return type(one) is type(other) and np.array_equal(one, other)
 
 
+@pytest.mark.full  # each of its processes imports scikit-learn
 class TestSklearn(FormatContract):
     """Models of scikit-learn."""
 
