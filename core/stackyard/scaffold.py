@@ -38,6 +38,7 @@ class Point:
         page: Its reference page.
         hook: The hook that offers it; empty for a resource, which a stack names by its class.
         offer: The descriptor, as code.
+        use: How a stack gets to it, in the README.
         requires: What its code imports beside Stackyard.
         extras: Extras of Stackyard that the tests need.
     """
@@ -46,6 +47,7 @@ class Point:
     page: str
     hook: str
     offer: str
+    use: str
     requires: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
 
@@ -59,11 +61,40 @@ def _kind(name: str, cls: str, doc: str, *requires: str, extras: tuple[str, ...]
         doc="{doc}",
     )"""
     page = f"{name.replace('_', '-')}.md"
-    return Point(name, page, "stackyard_flavors", offer, requires, extras)
+    use = f"components:\n  {name}: {{flavor: acme}}"
+    return Point(name, page, "stackyard_flavors", offer, use, requires, extras)
 
 
 _PANDAS = "pandas >= 2.2"
 _PARQUET = "pyarrow >= 18"
+_FORMAT = Point(
+    name="format",
+    page="formats.md",
+    hook="stackyard_formats",
+    offer="""ArtifactFormat(
+        name="acme",
+        types=("acme_tools.format.Graph",),
+        target="acme_tools.format:AcmeFormat",
+    )""",
+    use="# What a step returns as a Graph of acme_tools.format is stored by the format acme.",
+)
+_SECRET_PROVIDER = Point(
+    name="secret_provider",
+    page="secret-providers.md",
+    hook="stackyard_secret_providers",
+    offer="""SecretProvider(
+        name="acme",
+        target="acme_tools.secret_provider:look_up",
+    )""",
+    use="# ${secret:NAME} is asked of acme, after the environment and the secrets file.",
+)
+_RESOURCE = Point(
+    name="resource",
+    page="resources.md",
+    hook="",
+    offer="",
+    use='resources:\n  warehouse: {class: "acme_tools.resource:AcmeResource", file: warehouse.db}',
+)
 POINTS = {
     point.name: point
     for point in (
@@ -81,6 +112,9 @@ POINTS = {
         ),
         _kind("monitor", "AcmeMonitor", "Drift by PSI", _PANDAS, extras=("frames",)),
         _kind("server", "AcmeServer", "Endpoints as files", extras=("frames", "sklearn")),
+        _FORMAT,
+        _SECRET_PROVIDER,
+        _RESOURCE,
     )
 }  # fmt: skip
 
@@ -207,8 +241,12 @@ def _table(points: Sequence[Point]) -> str:
 
 
 def _stack(points: Sequence[Point]) -> str:
-    lines = [f"  {p.name}: {{flavor: acme}}" for p in points if p.hook == "stackyard_flavors"]
-    return "\n".join(["components:", *lines])
+    """What a stack says of them; a heading that several share stands there once."""
+    said: dict[str, list[str]] = {}
+    for point in points:
+        heading, _, line = point.use.partition("\n")
+        said.setdefault(heading, []).extend([line] if line else [])
+    return "\n".join(line for heading, lines in said.items() for line in (heading, *lines))
 
 
 def known_point(name: str) -> str:

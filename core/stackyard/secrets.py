@@ -43,9 +43,10 @@ class Secrets:
             except SecretError:
                 raise
             except Exception as exc:  # another's code; its message might hold the value
+                failed = f"{type(exc).__name__} at {_where(exc)}"
                 raise SecretError(
-                    f"secret {name!r}: provider {provider!r} failed with {type(exc).__name__}"
-                ) from exc
+                    f"secret {name!r}: provider {provider!r} failed with {failed}"
+                ) from None  # a step's traceback is stored, with every cause
             if value:
                 break
         if value:
@@ -68,6 +69,14 @@ class Secrets:
         from stackyard.registry import load
 
         return [(p.name, load(p.target, f"secret provider {p.name!r}")) for p in self.providers]
+
+
+def _where(exc: Exception) -> str:
+    """``file:line`` that raised it."""
+    from traceback import extract_tb
+
+    frame = extract_tb(exc.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def file_of(project: Path) -> Path:
@@ -97,9 +106,10 @@ def from_file(name: str, project: Path) -> str | None:
         if os.environ.get(FILE):
             raise SecretError(f"{FILE}: {file} does not exist") from exc
         return None
-    except (OSError, UnicodeDecodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise SecretError(f"{shown_file(project)} cannot be read: {why}") from exc
+    except OSError as exc:
+        raise SecretError(f"{shown_file(project)} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError:  # which has all of the file
+        raise SecretError(f"{shown_file(project)} cannot be read: it is not UTF-8 text") from None
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text or text.startswith("#"):

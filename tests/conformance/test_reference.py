@@ -11,9 +11,12 @@ from stackyard.testing import (
     ComponentContract,
     DataVersionerContract,
     FeatureStoreContract,
+    FormatContract,
     MonitorContract,
     OrchestratorContract,
     RegistryContract,
+    ResourceContract,
+    SecretProviderContract,
     ServerContract,
     TrackerContract,
     ValidatorContract,
@@ -34,6 +37,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
         ("server.md", ServerContract),
         ("validator.md", ValidatorContract),
         ("monitor.md", MonitorContract),
+        ("formats.md", FormatContract),
+        ("secret-providers.md", SecretProviderContract),
+        ("resources.md", ResourceContract),
     ],
 )
 def test_every_guarantee_is_numbered_and_tested(page: str, contract: type) -> None:

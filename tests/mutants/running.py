@@ -1,10 +1,11 @@
 """Runs a kind's contract on what ``plugin new`` writes, and on mutants of it.
 
 ``tests/mutants/<kind>.py`` has one class for each mutant, derived from the template's component in
-``acme_tools``. Its docstring says what is broken, ``caught_by`` names the test that has to fail,
-and ``configured_by`` is its configuration, where that is what is broken. With ``caught_by = None``
-it is sound, and has a capability that the template does not; ``tested_with`` is what its test then
-says beside, and ``only``, how the names of the tests begin that are about it.
+``acme_tools``, or with its function. Its docstring says what is broken, ``caught_by`` names the
+test that has to fail, and ``configured_by`` is its configuration, where that is what is broken.
+With ``caught_by = None`` it is sound, and has a capability that the template does not;
+``tested_with`` is what its test class says otherwise than the template's, and ``only``, how the
+names of the tests begin that are about it.
 """
 
 from __future__ import annotations

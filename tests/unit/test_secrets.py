@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,12 @@ def test_the_environment_rules_then_the_file_then_plugins(
 def test_what_a_provider_says_is_not_repeated(file: Path, tmp_path: Path) -> None:
     with pytest.raises(SecretError) as caught:
         Secrets(tmp_path, (FILE, VAULT)).lookup("BROKEN")
-    assert str(caught.value) == "secret 'BROKEN': provider 'vault' failed with RuntimeError"
+    line = vault.__code__.co_firstlineno + 2
+    assert str(caught.value) == (
+        f"secret 'BROKEN': provider 'vault' failed with RuntimeError at {__file__}:{line}"
+    )
+    stored = traceback.format_exception(caught.value)  # as of a step that fails by it
+    assert "hunter2" not in "".join(stored)
 
 
 def test_whether_a_secret_is_known(file: Path, tmp_path: Path) -> None:

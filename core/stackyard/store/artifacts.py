@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from stackyard.errors import ArtifactNotFound, DigestMismatch, StoreError, Unstorable
+from stackyard.errors import (
+    ArtifactNotFound,
+    DigestMismatch,
+    StackyardError,
+    StoreError,
+    Unstorable,
+)
+from stackyard.location import said
 from stackyard.store.backend import REFRESH_AFTER, Backend, artifact_key
 from stackyard.store.formats import folder, parts
 from stackyard.store.formats.base import (
@@ -83,6 +90,7 @@ class Artifacts:
         Raises:
             ArtifactNotFound: the store has no such artifact.
             DigestMismatch: its bytes are not those that were written; nothing was deserialised.
+            StoreError: the format cannot read what was written, or is not installed.
         """
         reader = self.formats.named(ref.format)
         if reader.runs_code and not self.pickle_allowed:
@@ -91,9 +99,19 @@ class Artifacts:
                 "which this stack refuses (pickle: forbid)"
             )
         path = self.path(ref.digest)
-        if isinstance(reader, CompositeFormat):
-            return reader.read_parts(path, self)
-        return reader.read(path)
+        try:
+            if isinstance(reader, CompositeFormat):
+                return reader.read_parts(path, self)
+            return reader.read(path)
+        except StackyardError:
+            raise
+        except (
+            Exception
+        ) as exc:  # a plugin's code may raise anything at bytes that it does not know
+            raise StoreError(
+                f"artifact {ref.digest[:12]} ({ref.type}) cannot be read as {ref.format}: "
+                f"{said(exc)}. Run the step that made it again with --no-cache"
+            ) from exc
 
     def keep(self, path: Path) -> str:
         """Store a file or a folder as it is; return its digest.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stackyard.testing.component import ComponentContract as ComponentContract
     from stackyard.testing.data_versioner import DataVersionerContract as DataVersionerContract
     from stackyard.testing.feature_store import FeatureStoreContract as FeatureStoreContract
+    from stackyard.testing.format import FormatContract as FormatContract
     from stackyard.testing.memory_data_versioner import MemoryDataVersioner as MemoryDataVersioner
     from stackyard.testing.memory_feature_store import MemoryFeatureStore as MemoryFeatureStore
     from stackyard.testing.memory_monitor import MemoryMonitor as MemoryMonitor
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from stackyard.testing.monitor import MonitorContract as MonitorContract
     from stackyard.testing.orchestrator import OrchestratorContract as OrchestratorContract
     from stackyard.testing.registry import RegistryContract as RegistryContract
+    from stackyard.testing.resource import ResourceContract as ResourceContract
     from stackyard.testing.reviewed_registry import ReviewedRegistry as ReviewedRegistry
+    from stackyard.testing.secret_provider import SecretProviderContract as SecretProviderContract
     from stackyard.testing.server import ServerContract as ServerContract
     from stackyard.testing.stand_ins import StoredRun as StoredRun
     from stackyard.testing.tracker import TrackerContract as TrackerContract
@@ -45,6 +48,7 @@ _HOMES = {
     "ComponentContract": "component",
     "DataVersionerContract": "data_versioner",
     "FeatureStoreContract": "feature_store",
+    "FormatContract": "format",
     "MemoryDataVersioner": "memory_data_versioner",
     "MemoryFeatureStore": "memory_feature_store",
     "MemoryMonitor": "memory_monitor",
@@ -55,7 +59,9 @@ _HOMES = {
     "MonitorContract": "monitor",
     "OrchestratorContract": "orchestrator",
     "RegistryContract": "registry",
+    "ResourceContract": "resource",
     "ReviewedRegistry": "reviewed_registry",
+    "SecretProviderContract": "secret_provider",
     "ServerContract": "server",
     "StoredRun": "stand_ins",
     "TrackerContract": "tracker",
@@ -66,6 +72,7 @@ __all__ = [
     "ComponentContract",
     "DataVersionerContract",
     "FeatureStoreContract",
+    "FormatContract",
     "MemoryDataVersioner",
     "MemoryFeatureStore",
     "MemoryMonitor",
@@ -76,7 +83,9 @@ __all__ = [
     "MonitorContract",
     "OrchestratorContract",
     "RegistryContract",
+    "ResourceContract",
     "ReviewedRegistry",
+    "SecretProviderContract",
     "ServerContract",
     "StoredRun",
     "TrackerContract",

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import logging
 import os
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -20,33 +19,23 @@ from stackyard.as_json import as_json
 from stackyard.components.base import Context
 from stackyard.errors import ComponentError, ConfigError, Unavailable
 from stackyard.shape import shape_of, takes_secret
-from stackyard.testing.guard import check_untouched
+from stackyard.testing.contract import Contract
 from stackyard.testing.in_stack import give_secrets, made_of, secrets_in, spec_of, stack_of
-from stackyard.testing.manners import silent_until_used
+from stackyard.testing.manners import deaf, silent_until_used
 from stackyard.testing.processes import at_once, imported_by
 
 DEADLINE = 6.0  # seconds, for a backend that never answers
 
 
-class ComponentContract(ABC):
+class ComponentContract(Contract, ABC):
     """Inherited by the contract of each kind, which adds its own guarantees.
 
-    A plugin's test overrides the fixture ``settings``. No test of a contract may be overridden or
-    removed: what a component lacks is a capability that it does not declare, and where it deviates
-    its test says so::
-
-        deviations = {"test_08_numbers_that_are_not_finite": "Acme stores NaN as null"}
-
-    which expects that test to fail, and fails where it does not.
+    A plugin's test overrides the fixture ``settings``. What a component lacks is a capability that
+    it does not declare; ``deviations`` are for what it has and does otherwise.
     """
 
     kind: ClassVar[str]
-    deviations: ClassVar[Mapping[str, str]] = {}
     _settings: ClassVar[Mapping[str, Any] | None] = None
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        check_untouched(cls, cls.deviations)
 
     # What a plugin's test says
 
@@ -120,16 +109,8 @@ class ComponentContract(ABC):
     ) -> Iterator[None]:
         type(self)._settings = settings
         give_secrets(self.kind, settings, monkeypatch)
-        with socket.create_server(("127.0.0.1", 0)) as listening:  # and nobody ever accepts
-            self._silent_at = "{}:{}".format(*listening.getsockname())
+        with deaf() as self._silent_at:
             yield
-
-    @pytest.fixture(autouse=True)
-    def _deviating(self, request: pytest.FixtureRequest) -> None:
-        node = request.node  # a name without parameters stands for all of them
-        reason = self.deviations.get(node.name) or self.deviations.get(node.originalname)
-        if reason is not None:
-            request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
     @pytest.fixture
     def stated(self) -> Mapping[str, Any]:

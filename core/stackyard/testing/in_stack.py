@@ -28,7 +28,15 @@ def stack_of(kind: str, settings: Mapping[str, Any], project: Path) -> Stack:
     Raises:
         ConfigError: the settings are none of a component.
     """
-    said = {"components": {kind: dict(settings)}}
+    return stack_saying({"components": {kind: dict(settings)}}, project)
+
+
+def stack_saying(said: Mapping[str, Any], project: Path) -> Stack:
+    """A stack whose file says this; no file is written.
+
+    Raises:
+        ConfigError: it is none of a stack.
+    """
     text = json.dumps(said, ensure_ascii=False, indent=1)  # JSON is YAML
     profile = build("contract", parse(text, FILE), (FILE,))
     return Stack(profile, Project(project, ()))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import pytest
 
 from stackyard.components.base import Component, Context
@@ -39,13 +41,8 @@ def silent_until_used(
         context, project=folder, cache_dir=folder / "cache", state_dir=folder / "state"
     )
 
-    def connected(*args: object) -> None:
-        raise AssertionError("a connection was made")
-
     threads = set(threading.enumerate())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", connected)
-        patch.setattr(socket.socket, "connect_ex", connected)
+    with unconnected():
         made = connect(inside)
         _ = made.capabilities
         look(made)
@@ -53,6 +50,26 @@ def silent_until_used(
         made.close()
     assert list(folder.iterdir()) == []
     assert set(threading.enumerate()) <= threads, "a thread was started"
+
+
+@contextmanager
+def unconnected() -> Iterator[None]:
+    """Whatever connects to something is an error of the test."""
+
+    def connected(*args: object) -> None:
+        raise AssertionError("a connection was made")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connected)
+        patch.setattr(socket.socket, "connect_ex", connected)
+        yield
+
+
+@contextmanager
+def deaf() -> Iterator[str]:
+    """Host and port of what takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # and nobody ever accepts
+        yield "{}:{}".format(*listening.getsockname())
 
 
 def side_by_side(work: Callable[[T], R], given: Iterable[T]) -> list[R]:
@@ -83,3 +100,11 @@ def until(look: Callable[[], T], seconds: float = 60.0) -> T:
         assert time.monotonic() < end, f"not within {seconds:g} s"
         time.sleep(0.02)
     return found
+
+
+def held(folder: Path) -> set[object]:
+    """What this process holds: threads, connections, and open files below ``folder``."""
+    me = psutil.Process()
+    files = {file.path for file in me.open_files() if Path(file.path).is_relative_to(folder)}
+    connections = {(found.fd, found.laddr, found.raddr) for found in me.net_connections()}
+    return {*files, *connections, *threading.enumerate()}

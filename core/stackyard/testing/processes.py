@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,15 @@ from stackyard.testing.in_stack import made_of
 WAIT = 120.0  # seconds, for a process that has to import its tool
 _FOLDERS = ("project", "cache_dir", "state_dir")
 _TEXTS = ("name", "stack", "pipeline", "run", "step", "actor", "deadline")
-_IMPORTING = """
+_MAKING = """
 import json, sys
 given = json.loads(sys.argv[1])
 from pathlib import Path
 from stackyard.components.base import Context
-from stackyard.distributions import normal_name
 from stackyard.testing.in_stack import made_of
 made_of(given["kind"], given["settings"], Context(project=Path(given["project"])))
+"""
+_REPORT = """
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 _COMPILING = """
@@ -52,10 +53,21 @@ def imported_by(kind: str, settings: Mapping[str, Any], project: Path) -> list[s
     What Stackyard depends on itself does not count.
     """
     given = {"kind": kind, "settings": dict(settings), "project": str(project)}
-    imported = set(_answer(_IMPORTING, given))
     (plugin,) = plugins.load().providers(kind, settings["flavor"])
+    return imported_for(plugin.distribution.name, _MAKING, given)
+
+
+def imported_for(distribution: str, code: str, given: Any) -> list[str]:
+    """Modules of what ``distribution`` depends on that ``code`` imports in a process of its own.
+
+    Args:
+        distribution: its name.
+        code: imports ``json`` and ``sys``, and finds ``given`` in ``sys.argv[1]``.
+        given: plain data.
+    """
+    imported = set(_answer(code + _REPORT, given))
     own = {"stackyard", *_needed("stackyard")}
-    return sorted(imported & _modules(_needed(plugin.distribution.name) - own))
+    return sorted(imported & _modules(_needed(distribution) - own))
 
 
 def compiled_by(
@@ -107,7 +119,25 @@ def at_once(contract: type, settings: Mapping[str, Any], context: Context, token
         "context": {name: getattr(context, name) for name in _TEXTS}
         | {name: str(getattr(context, name)) for name in _FOLDERS},
     }
-    running = [_begin({**said, "number": number}) for number in (0, 1)]
+    return together(
+        [
+            sys.executable,
+            "-m",
+            "stackyard.testing.processes",
+            json.dumps({**said, "number": number}),
+        ]
+        for number in (0, 1)
+    )
+
+
+def together(
+    commands: Iterable[Sequence[str]], environment: Mapping[str, str] | None = None
+) -> list[Any]:
+    """What commands that begin their work at the same moment print, as JSON on their last lines.
+
+    Each prints ``ready``, reads a line, and works.
+    """
+    running = [_begin(command, environment) for command in commands]
     try:
         for process in running:
             assert process.stdout is not None
@@ -121,7 +151,7 @@ def at_once(contract: type, settings: Mapping[str, Any], context: Context, token
         for process in running:
             out, error = process.communicate(timeout=WAIT)
             assert process.returncode == 0, error
-            results.append(json.loads(out))
+            results.append(json.loads(out.splitlines()[-1]))
     finally:
         for process in running:
             process.kill()
@@ -129,10 +159,10 @@ def at_once(contract: type, settings: Mapping[str, Any], context: Context, token
     return results
 
 
-def _begin(said: dict[str, Any]) -> subprocess.Popen[str]:
+def _begin(command: Sequence[str], environment: Mapping[str, str] | None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "stackyard.testing.processes", json.dumps(said)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment,
     )  # fmt: skip
 
 

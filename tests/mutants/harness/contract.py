@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 from collections.abc import Iterator
 from typing import Any
 
+import acme_harness
 import mutants
 import pytest
 from acme_harness import KIND, MUTANT
@@ -26,14 +26,17 @@ def _tests_of(cls: Any) -> type:
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def mutated(_: Any) -> Iterator[None]:
-        os.environ[MUTANT] = cls.__name__
-        yield
-        del os.environ[MUTANT]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(MUTANT, cls.__name__)
+            if KIND == "resource":
+                patch.setattr(acme_harness.sound(), "AcmeResource", cls)
+            yield
 
     said = {"_mutated": mutated, "caught_by": cls.caught_by, "__doc__": cls.__doc__}
+    said["__module__"] = __name__  # other processes look for it there
+    said |= getattr(cls, "tested_with", {})
     deviations = {cls.caught_by: inspect.cleandoc(cls.__doc__)} if cls.caught_by else {}
-    has = getattr(cls, "tested_with", {})
-    return type(f"Test{cls.__name__}", (BASE,), {**said, **has, "deviations": deviations})
+    return type(f"Test{cls.__name__}", (BASE,), {**said, "deviations": deviations})
 
 
 for _name, _cls in vars(mutants).items():

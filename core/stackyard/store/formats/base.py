@@ -169,7 +169,7 @@ def dotted_name(cls: type) -> str:
 def _construct(descriptor: ArtifactFormat) -> Format:
     module, _, name = descriptor.target.partition(":")
     try:
-        made: Format = attrgetter(name)(importlib.import_module(module))()
+        made = attrgetter(name)(importlib.import_module(module))()
     except (Exception, SystemExit) as exc:  # another's module may raise anything
         from stackyard.location import said
 
@@ -177,6 +177,11 @@ def _construct(descriptor: ArtifactFormat) -> Format:
             f"artifact format {descriptor.name!r}: importing {descriptor.target} failed: "
             f"{said(exc)}"
         ) from exc
+    if not isinstance(made, Format) or made.name != descriptor.name:
+        raise PluginError(  # records keep the class's name, and look the descriptor's up
+            f"artifact format {descriptor.name!r}: {descriptor.target} is no Format with "
+            f"name = {descriptor.name!r}"
+        )
     return made
 
 
