@@ -21,7 +21,7 @@ RENAMED = {
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MAX_NAME = 60
 
-_ACME = re.compile(r"acme_tools|acme-tools|Acme|acme")
+_ACME = re.compile(r"acme_tools|acme-tools|ACME|Acme|acme")
 _OFFERING = {
     "stackyard_flavors": ("Flavor", "the components that a stack may choose"),
     "stackyard_formats": ("ArtifactFormat", "the formats in which artifacts may be stored"),
@@ -133,6 +133,7 @@ class Names:
         names = {
             "acme_tools": self.package,
             "acme-tools": self.distribution,
+            "ACME": self.flavor.upper().replace("-", "_"),
             "Acme": self.prefix,
             "acme": self.flavor,
         }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from acme_tools.format import Graph
-
 from stackyard.testing import FormatContract
+
+from acme_tools.format import Graph
 
 
 class Coloured(Graph):

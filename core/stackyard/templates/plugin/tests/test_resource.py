@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from acme_tools.resource import AcmeResource
-
 from stackyard.testing import ResourceContract
+
+from acme_tools.resource import AcmeResource
 
 
 class TestAcmeResource(ResourceContract):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from acme_tools.secret_provider import FILE
-
 from stackyard.testing import SecretProviderContract
+
+from acme_tools.secret_provider import FILE
 
 
 class TestAcmeSecretProvider(SecretProviderContract):
