@@ -30,11 +30,11 @@ NAMES = Names("acme-tools", "acme_tools", "acme", "Acme")
 
 @dataclass(frozen=True)
 class Ran:
-    """What pytest said: how many tests had which outcome, and all that it printed."""
+    """What pytest said: numbers of outcomes, the mutants that were caught, and all that it printed."""
 
     passed: int
     failed: int
-    caught: int
+    caught: set[str]
     output: str
 
 
@@ -62,7 +62,12 @@ def _ran(output: str) -> Ran:
         found = re.search(rf"(\d+) {word}\b", output.splitlines()[-1] if output else "")
         return int(found[1]) if found else 0
 
-    return Ran(count("passed"), count("failed") + count("errors?"), count("xfailed"), output)
+    return Ran(
+        count("passed"),
+        count("failed") + count("errors?"),
+        set(re.findall(r"^XFAIL test_mutants.py::Test(\w+)::", output, re.MULTILINE)),
+        output,
+    )
 
 
 def _install(folder: Path, requires: tuple[str, ...]) -> None:
