@@ -30,7 +30,7 @@ NAMES = Names("acme-tools", "acme_tools", "acme", "Acme")
 
 @dataclass(frozen=True)
 class Ran:
-    """What pytest said: numbers of outcomes, the mutants that were caught, and all that it printed."""
+    """What pytest said: numbers of outcomes, which mutants were caught, and all that it printed."""
 
     passed: int
     failed: int
