@@ -12,7 +12,8 @@ from stackyard.testing.manners import silent_until_used
 
 def define(*bases: type, **said: Any) -> type:
     """The class that a plugin's test would be."""
-    return type("TestAcme", bases or (TrackerContract,), {"__module__": "test_acme", **said})
+    given = {"__module__": "test_acme", "read": passes, **said}
+    return type("TestAcme", bases or (TrackerContract,), given)
 
 
 def passes(self: Any) -> None:
@@ -24,20 +25,21 @@ def passes(self: Any) -> None:
 )
 @pytest.mark.parametrize("instead", [passes, None, property(passes)])
 def test_overriding_and_removing_are_refused(name: str, instead: object) -> None:
-    with pytest.raises(TypeError, match=f"TestAcme: TestAcme overrides or removes {name} of") as e:
+    said = f"TestAcme: {name} of .*Contract is overridden or removed by TestAcme"
+    with pytest.raises(TypeError, match=said) as e:
         define(**{name: instead})
     assert f"deviations = {{{name!r}: 'why'}}" in str(e.value)
 
 
 def test_neither_by_a_class_beside_the_contract() -> None:
     mixin = type("Lenient", (), {"__module__": "test_acme", "test_c04_silent_until_used": passes})
-    with pytest.raises(TypeError, match="Lenient overrides or removes test_c04"):
+    with pytest.raises(TypeError, match="test_c04_.* is overridden or removed by Lenient"):
         define(mixin, TrackerContract)
 
 
 def test_nor_further_down() -> None:
     middle = define()
-    with pytest.raises(TypeError, match="overrides or removes test_05"):
+    with pytest.raises(TypeError, match="test_05_.* is overridden or removed by TestAcme"):
         define(middle, test_05_everything_arrives=passes)
 
 
@@ -46,6 +48,18 @@ def test_a_deviation_names_a_test_that_there_is() -> None:
     define(deviations={"test_14_status_and_end[failed]": "stored as null"})
     with pytest.raises(TypeError, match="deviations: the contract has no test 'test_99_none'"):
         define(deviations={"test_99_none": "?"})
+
+
+def test_a_deviation_has_a_reason() -> None:
+    with pytest.raises(TypeError, match="say why 'test_08_numbers_that_are_not_finite' deviates"):
+        define(deviations={"test_08_numbers_that_are_not_finite": " "})
+
+
+def test_what_pytest_would_pass_over_silently_is_refused() -> None:
+    """A class that lacks an abstract method is not collected, and nobody is told."""
+    with pytest.raises(TypeError, match="TestAcme: define read, see TrackerContract"):
+        type("TestAcme", (TrackerContract,), {"__module__": "test_acme"})
+    type("AcmeCase", (TrackerContract,), {"__module__": "test_acme"})  # a base of several
 
 
 def test_other_tests_and_fixtures_may_be_added() -> None:

@@ -160,7 +160,8 @@ class ComponentContract(Contract, ABC):
 
         Every command loads each plugin, and every step process makes its components.
         """
-        assert imported_by(self.kind, stated, tmp_path) == []
+        found = imported_by(self.kind, stated, tmp_path)
+        assert not found, f"imported at once: {found}. Import them in the methods that use them"
 
     def test_c06_secrets_are_not_shown(
         self, stated: Mapping[str, Any], context: Context, caplog: pytest.LogCaptureFixture
@@ -235,6 +236,16 @@ class ComponentContract(Contract, ABC):
         made = self.connect(context)
         assert made.capabilities <= set(made.optional)
         made.close()
+
+    def test_c11_nothing_is_printed(
+        self, context: Context, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """Standard output is for what a command answers; a component logs to ``context.logger``."""
+        made = self.connect(context)
+        self.ask(made)
+        made.check()
+        made.close()
+        assert capfd.readouterr().out == ""
 
     def _stack(self, said: Mapping[str, Any]) -> Any:
         return stack_of(self.kind, said, Path())

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from stackyard.testing.guard import check_untouched
+from stackyard.testing.guard import check_whole
 
 
 class Contract:
@@ -24,7 +24,7 @@ class Contract:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        check_untouched(cls, cls.deviations)
+        check_whole(cls, cls.deviations)
 
     @pytest.fixture(autouse=True)
     def _deviating(self, request: pytest.FixtureRequest) -> None:

@@ -1,4 +1,4 @@
-"""Keeps contracts whole: their tests may be inherited, and nothing else."""
+"""Keeps contracts whole: their tests may be inherited and nothing else, and none is passed over."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ GUARANTEE = re.compile(r"test_c?\d\d_\w+")
 HOME = "stackyard.testing."
 
 
-def check_untouched(cls: type, deviations: Mapping[str, str]) -> None:
-    """Refuse a class that overrides or removes a guarantee, or excuses one that there is not.
+def check_whole(cls: type, deviations: Mapping[str, str]) -> None:
+    """Refuse a class that overrides or removes a guarantee, or excuses one wrongly.
+
+    Refused as well is one that pytest would pass over silently, because it lacks what it must say.
 
     Raises:
         TypeError: it does; names the test.
@@ -24,10 +26,15 @@ def check_untouched(cls: type, deviations: Mapping[str, str]) -> None:
         if owner not in ours:
             contract = next(base for base in ours if name in vars(base))
             raise TypeError(
-                f"{cls.__qualname__}: {owner.__qualname__} overrides or removes {name} of "
-                f"{contract.__name__}. What the component lacks is a capability that it does not "
-                f"declare; where it deviates: deviations = {{{name!r}: 'why'}}"
+                f"{cls.__qualname__}: {name} of {contract.__name__} is overridden or removed "
+                f"by {owner.__qualname__}. What a component lacks is a capability that it does "
+                f"not declare; where it deviates: deviations = {{{name!r}: 'why'}}"
             )
-    for name in deviations:
+    for name, reason in deviations.items():
         if name.partition("[")[0] not in guarantees:
             raise TypeError(f"{cls.__qualname__}: deviations: the contract has no test {name!r}")
+        if not reason.strip():
+            raise TypeError(f"{cls.__qualname__}: deviations: say why {name!r} deviates")
+    lacking = [n for n in dir(cls) if getattr(getattr(cls, n, None), "__isabstractmethod__", False)]
+    if lacking and cls.__name__.startswith("Test"):
+        raise TypeError(f"{cls.__qualname__}: define {', '.join(lacking)}, see {ours[0].__name__}")

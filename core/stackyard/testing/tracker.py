@@ -112,8 +112,13 @@ class TrackerContract(ComponentContract):
 
     def test_04_an_unknown_id_is_not_found(self, tracker: Tracker) -> None:
         """Never a new run under the wrong id."""
+        unknown = "0123456789abcdef0123456789abcdef"
         with pytest.raises(NotFound):
-            tracker.open(facts(), "0123456789abcdef0123456789abcdef")
+            tracker.open(facts(), unknown)
+        with pytest.raises(NotFound):
+            tracker.write(unknown, [LoggedTag("team", "flights")])
+        with pytest.raises(NotFound):
+            tracker.finish(unknown, facts())
 
     # Writing
 
@@ -125,13 +130,18 @@ class TrackerContract(ComponentContract):
                 LoggedParam("rate", "0.1"),
                 LoggedMetric("auc", 0.5, 0, NOW),
                 LoggedMetric("auc", 0.75, 1, NOW + 1.25),
+                LoggedMetric("auc", 0.875, 1, NOW + 2.5),
                 LoggedTag("team", "flights"),
                 LoggedArtifact("plots/roc.txt", files.keep("roc", b"a curve")),
                 LoggedArtifact("report", files.keep("r", {"a.txt": b"a", "deep/b.txt": b"b"})),
             ],
         )
         assert stored.params == {"depth": "6", "rate": "0.1"}
-        assert list(stored.metrics["auc"]) == [(0, NOW, 0.5), (1, NOW + 1.25, 0.75)]
+        assert list(stored.metrics["auc"]) == [
+            (0, NOW, 0.5),
+            (1, NOW + 1.25, 0.75),
+            (1, NOW + 2.5, 0.875),
+        ]
         assert stored.tags["team"] == "flights"
         assert stored.artifacts == {
             "plots/roc.txt": b"a curve",
@@ -149,13 +159,21 @@ class TrackerContract(ComponentContract):
             LoggedArtifact("a.txt", files.keep("a", b"a")),
         ]
         run = facts(steps=(StepFacts("train", "succeeded", 1.0, tuple(entries)),))
-        seen: list[tuple[str, str]] = []
+        seen: list[tuple[str, StoredRun]] = []
         for known in (None, "same", None):
             opened = tracker.open(run, None if known is None else seen[0][0])
             tracker.write(opened.id, entries)
             tracker.finish(opened.id, run)
-            seen.append((opened.id, repr(self.read(tracker, opened.id))))
-        assert seen[0] == seen[1] == seen[2]
+            seen.append((opened.id, self.read(tracker, opened.id)))
+        (first, before), *later = seen
+        for id, after in later:
+            assert id == first
+            counts = {
+                key: (len(before.metrics[key]), len(after.metrics[key])) for key in before.metrics
+            }
+            grown = {key: count for key, count in counts.items() if count[0] != count[1]}
+            assert not grown, f"points of a metric, written once and again: {grown}"
+            assert repr(after) == repr(before)  # NaN does not equal itself
 
     def test_07_a_part_of_what_is_there_may_be_new(self, tracker: Tracker) -> None:
         """After a write that was cut off, the next one adds what is missing."""
@@ -176,7 +194,8 @@ class TrackerContract(ComponentContract):
                 LoggedMetric("down", -math.inf, 0, NOW),
             ],
         )
-        assert math.isnan(stored.metrics["nan"][0][2])
+        found = stored.metrics.get("nan", [(0, NOW, None)])[0][2]
+        assert found is not None and math.isnan(found), f"NaN was stored as {found!r}"
         assert stored.metrics["up"][0][2] > 1e308
         assert stored.metrics["down"][0][2] < -1e308
 
@@ -199,7 +218,7 @@ class TrackerContract(ComponentContract):
         tracker.write(opened.id, [second])
         stored = self.read(tracker, opened.id)
         assert stored.params["rate"] == "0.1"
-        assert stored.tags["b.rate"] == "0.2"
+        assert stored.tags.get("b.rate") == "0.2", "the second value is lost: no tag 'b.rate'"
 
     def test_11_thousands_of_entries(self, tracker: Tracker) -> None:
         """A tool's limits per request are the component's business."""
@@ -223,10 +242,17 @@ class TrackerContract(ComponentContract):
     def test_13_every_key_that_a_step_may_log_arrives(self, tracker: Tracker) -> None:
         """Under another name if the tool refuses it, and no two keys become one."""
         keys = ["recall@5", "recall_5", "a//b", "../up", "/root", "f1 (macro)", "größe", "x" * 250]
-        stored = self.project(tracker, [LoggedMetric(k, 1.0, 0, NOW) for k in keys])
+        keys += ["Loss", "loss"]
+        entries: list[Entry] = [LoggedMetric(k, 1.0, 0, NOW) for k in keys]
+        entries += [LoggedParam(f"p {k}"[:250], k) for k in keys]
+        entries += [LoggedTag(f"t {k}"[:250], k) for k in keys]
+        stored = self.project(tracker, entries)
         assert len(stored.metrics) == len(keys)
         missing = [k for k in keys if k not in stored.metrics]
         assert all(k in stored.tags.values() for k in missing)
+        assert len(stored.params) == len(keys) + 1  # and the run's own
+        assert sorted(v for v in stored.params.values() if v in keys) == sorted(keys)
+        assert set(keys) <= set(stored.tags.values())
 
     # Ending
 
