@@ -33,13 +33,13 @@ def test_overriding_and_removing_are_refused(name: str, instead: object) -> None
 
 def test_neither_by_a_class_beside_the_contract() -> None:
     mixin = type("Lenient", (), {"__module__": "test_acme", "test_c04_silent_until_used": passes})
-    with pytest.raises(TypeError, match="test_c04_.* is overridden or removed by Lenient"):
+    with pytest.raises(TypeError, match=r"test_c04_.* is overridden or removed by Lenient"):
         define(mixin, TrackerContract)
 
 
 def test_nor_further_down() -> None:
     middle = define()
-    with pytest.raises(TypeError, match="test_05_.* is overridden or removed by TestAcme"):
+    with pytest.raises(TypeError, match=r"test_05_.* is overridden or removed by TestAcme"):
         define(middle, test_05_everything_arrives=passes)
 
 
