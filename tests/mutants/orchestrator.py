@@ -128,6 +128,18 @@ class StopsAndForgets(AcmeOrchestrator):
         return SKIPPED if code is None else code
 
 
+class LeavesItAlone(AcmeOrchestrator):
+    """A step that is over its timeout is not waited for, and goes on."""
+
+    caught_by = "test_09_a_step_over_its_timeout"
+
+    def _process(self, argument: str, environment: Any, output: Any, timeout: Any) -> Any:
+        try:
+            return _begun(argument, environment, output).wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+
 class TellsTheEndOnly(AcmeOrchestrator):
     """That a step is running is not told."""
 
@@ -196,17 +208,32 @@ class LetsItRun(AcmeOrchestrator):
     caught_by = "test_16_ctrl_c_stops_the_run"
 
     def _process(self, argument: str, environment: Any, output: Any, timeout: Any) -> Any:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stackyard.step", argument],
-            env={**os.environ, **environment}, start_new_session=True,
-            stdout=_made(output, "out"), stderr=_made(output, "log"),
-        )  # fmt: skip
-        return process.wait()
+        return _begun(argument, environment, output).wait()
+
+
+def _begun(argument: str, environment: Any, output: Path) -> Any:
+    return subprocess.Popen(
+        [sys.executable, "-m", "stackyard.step", argument],
+        env={**os.environ, **environment}, start_new_session=True,
+        stdout=_made(output, "out"), stderr=_made(output, "log"),
+    )  # fmt: skip
 
 
 def _made(output: Path, kind: str) -> Any:
     output.parent.mkdir(parents=True, exist_ok=True)
     return open(f"{output}.{kind}", "wb")
+
+
+class LetsItThrough(AcmeOrchestrator):
+    """Ctrl-C ends the command, and the run has no outcome."""
+
+    caught_by = "test_16_ctrl_c_stops_the_run"
+
+    def run(self, request: Any, settings: Any, watch: Any) -> Any:
+        outcome = super().run(request, settings, watch)
+        if outcome.status == "cancelled":
+            raise KeyboardInterrupt
+        return outcome
 
 
 class FailsWhenItIsStopped(AcmeOrchestrator):

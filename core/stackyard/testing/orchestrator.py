@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,8 +13,8 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.orchestrator import Orchestrator
 from stackyard.errors import Unsupported
+from stackyard.importing import use_roots
 from stackyard.testing.component import ComponentContract
-from stackyard.testing.manners import until
 from stackyard.testing.orchestrator_runs import (
     ACTOR,
     HOSTILE,
@@ -43,11 +43,12 @@ class OrchestratorContract(ComponentContract):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def project(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def project(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         """A project of its own, with the pipelines of the contract."""
         root = tmp_path_factory.mktemp("project")
         make_project(root)
-        return root
+        yield root
+        use_roots(())
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -176,6 +177,7 @@ class OrchestratorContract(ComponentContract):
         assert "late" in (made.outcome.error or "")
         assert made.statuses.get("late", "failed") == "failed"
         assert (made.told("late")[-1].seconds or 0.0) < 25
+        runs.await_stillness("late-pulse")
 
     # What is told
 
@@ -245,8 +247,7 @@ class OrchestratorContract(ComponentContract):
         assert made.outcome.status == "cancelled"
         assert made.outcome.interrupted == ("long",)
         assert [event.status for event in made.told("long")] == ["running", "interrupted"]
-        remote = "remote" in runs.connect(runs.context).capabilities
-        until(runs.still, 30.0 if remote else 3.0)
+        runs.await_stillness("long-pulse")
         assert made.statuses["first"] == "succeeded"
         assert "behind" not in made.statuses
 
@@ -265,8 +266,10 @@ class OrchestratorContract(ComponentContract):
         if "compile" not in component.capabilities:
             with pytest.raises(Unsupported, match=r"'compile'\. Capabilities: "):
                 component.compile(request.graph, settings, STACK)
+            component.close()
             return
         files = component.compile(request.graph, settings, STACK)
+        component.close()
         assert files
         for name, text in files.items():
             path = PurePosixPath(name)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ def tries(notes: str, name: str) -> int:
     with Path(notes, name).open("a") as file:
         file.write("x")
     return Path(notes, name).stat().st_size
+
+
+def beats(notes: str, name: str) -> Iterator[None]:
+    """Give signs of life for 40 seconds."""
+    for _ in range(400):
+        Path(notes, f"{name}-pulse").write_text(str(time.time()))
+        time.sleep(0.1)
+        yield
 
 
 @step(cache=True)
@@ -145,8 +154,9 @@ def contract_broken(notes: str) -> None:
 @step(timeout="2s")
 def late(notes: str) -> int:
     """Take longer than it may."""
-    time.sleep(30)
-    return tries(notes, "late")
+    for _ in beats(notes, "late"):
+        pass
+    return -1
 
 
 @pipeline
@@ -158,12 +168,9 @@ def contract_late(notes: str) -> None:
 @step
 def long(value: int, notes: str) -> int:
     """Give signs of life until it is stopped, or mended."""
-    pulse = Path(notes, "pulse")
-    for _ in range(400):
+    for _ in beats(notes, "long"):
         if Path(notes, "mended").exists():
             return value + 10
-        pulse.write_text(str(time.time()))
-        time.sleep(0.1)
     return -1
 
 

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from stackyard import params
 from stackyard.components.base import Context
 from stackyard.components.orchestrator import (
@@ -192,7 +194,7 @@ class Runs:
     @cached_property
     def stopped(self) -> Made:
         """Stopped by hand when its second step is under way."""
-        pulse, ended = self.notes / "pulse", threading.Event()
+        pulse, ended = self.notes / "long-pulse", threading.Event()
 
         def press() -> None:  # Ctrl-C; the main thread makes the run
             until(lambda: pulse.exists() or ended.is_set(), 120.0)
@@ -204,6 +206,8 @@ class Runs:
         pressing.start()
         try:
             return self.make("contract_stopped")
+        except KeyboardInterrupt:  # it would end the whole session
+            pytest.fail("'run' lets KeyboardInterrupt through: the outcome is 'cancelled'")
         finally:
             ended.set()
             pressing.join()
@@ -214,9 +218,13 @@ class Runs:
         """It resumes ``stopped``."""
         return self._mended(self.stopped)
 
-    def still(self) -> bool:
-        """Whether the step that was stopped gives no sign of life any more."""
-        return time.time() - (self.notes / "pulse").stat().st_mtime > STILL
+    def await_stillness(self, pulse: str) -> None:
+        """Wait until the step that was stopped gives no sign of life any more."""
+        component = self.connect(self.context)
+        component.close()
+        seconds = 30.0 if "remote" in component.capabilities else 3.0
+        file = self.notes / pulse
+        until(lambda: not file.exists() or time.time() - file.stat().st_mtime > STILL, seconds)
 
     def _mended(self, earlier: Made) -> Made:
         flag = self.notes / "mended"
