@@ -78,7 +78,7 @@ def _entry(item: Node) -> tuple[str, str, Place]:
             SpecifierSet(versions)
         except InvalidSpecifier as exc:
             raise ConfigError(
-                f"{item.place} plugins: {versions!r} are no versions: write '==1.2', '>=1.2,<2'"
+                f"{item.place} plugins: {versions!r} says no versions: write '==1.2', '>=1.2,<2'"
             ) from exc
     return normal_name(found["name"]), versions, item.place
 
@@ -96,7 +96,8 @@ def _wrong(
         return f"{place} plugins: there is no {FILE} beside the stack files"
     if have is None and name not in others:
         near = suggest(name, [d.name for d in installed.values() if d.entry_points])
-        return f"{place} plugins: {name} is not installed.{near} uv pip install '{wanted}'"
+        cure = near or f" uv pip install '{wanted}'"  # never that of a name that is mistyped
+        return f"{place} plugins: {name} is not installed.{cure}"
     if not versions:
         return None
     if have is None:

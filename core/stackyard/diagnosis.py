@@ -44,6 +44,19 @@ def examine(
         option: the stack that was asked for, None for the chosen one.
         deadline: seconds for each component.
     """
+    told: set[str] = set()
+    for line in _examined(find, option, deadline):
+        if line.ok is False and any(text in line.what for text in told):
+            if line.section == "components":  # it stays in the list
+                yield Line(line.section, None, f"{line.what.partition(': ')[0]}: see above")
+            continue
+        if line.ok is False:
+            told |= {line.what, line.what.partition(": ")[2] or line.what}
+        yield line
+
+
+def _examined(find: Callable[[], Project], option: str | None, deadline: float) -> Iterator[Line]:
+    """What ``examine`` finds; what is wrong with a plugin shows in several sections."""
     from stackyard.choice import why_chosen
     from stackyard.profile import load_profile
     from stackyard.stack import Stack
@@ -80,21 +93,28 @@ def _installed(file: Path | None) -> Iterator[Line]:
     have = {d.name: d.version for d in found.distributions.values()}
     yield Line("installed", True, f"stackyard {have.get('stackyard', 'from source')}")
     there = [f"{name} {have[name]}" for name in LIBRARIES if name in have]
-    yield Line("installed", None, f"libraries: {', '.join(there) or 'none of ' + str(LIBRARIES)}")
+    listed = ", ".join(there) or f"none of {', '.join(LIBRARIES)}"
+    yield Line("installed", None, f"libraries: {listed}")
     for plugin in found.loaded:
-        flavors = ", ".join(f"{f.kind} {f.name}" for f in plugin.flavors) or "no flavors"
+        offers = [f"{f.kind} {f.name}" for f in plugin.flavors]
+        offers += [f"format {f.name}" for f in plugin.formats]
+        offers += [f"secret provider {s.name}" for s in plugin.secret_providers]
+        offers += [f"listens to {hook.removeprefix('stackyard_')}" for hook in plugin.listens]
         slow = f"; its import takes {plugin.seconds:.1f} s" if plugin.slow else ""
         wrong = faults(plugin)
-        yield Line("plugins", not wrong, f"{plugin}: {flavors}{slow}")
+        yield Line(
+            "plugins", None if wrong else True, f"{plugin}: {', '.join(offers) or 'nothing'}{slow}"
+        )
         for text in wrong:
             yield Line("plugins", False, f"{plugin}: {text}", _leave_out(plugin.distribution.name))
+    for text in found.ambiguous():
+        yield Line("plugins", None, text)
     for broken in found.broken:
         yield Line(
             "plugins",
             False,
             f"{broken} is broken and not used: {broken.reason}",
-            f"uv pip install --force-reinstall {broken.distribution}, or "
-            f"{_leave_out(broken.distribution)}",
+            f"mend it, or {_leave_out(broken.distribution)}",
         )
     for name in found.disabled:
         yield Line("plugins", None, f"{name} is disabled by STACKYARD_DISABLED_PLUGINS")

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -110,6 +111,9 @@ def _load(
         formats = _offers(manager, module, "stackyard_formats", ArtifactFormat)
         secrets = _offers(manager, module, "stackyard_secret_providers", SecretProvider)
         check_offers(flavors, formats, secrets, others)
+        flavors = tuple(_placed(f, value) for f in flavors)
+        formats = tuple(_placed(f, value) for f in formats)
+        secrets = tuple(_placed(s, value) for s in secrets)
     except Exception as exc:  # another's code runs here: whatever it raises is the plugin's fault
         if manager.has_plugin(full):
             manager.unregister(name=full)
@@ -136,13 +140,13 @@ def _import(value: str) -> Any:
 
 
 def _import_file(file: Path) -> Any:
-    """Import the plugin in a single file, as the module ``stackyard_plugins``."""
+    """Import the plugin in a single file, under a name that no other project's file has."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(MODULE, file)
+    spec = importlib.util.spec_from_file_location(_module_of(file), file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[MODULE] = module  # its own flavors name their classes as ``stackyard_plugins:...``
+    sys.modules[module.__name__] = module
     shown = f"{file.parent.name}/{file.name}"
     try:
         spec.loader.exec_module(module)
@@ -154,9 +158,32 @@ def _import_file(file: Path) -> Any:
     return module
 
 
+def _module_of(file: Path) -> str:
+    """The name under which a plugin's single file is imported."""
+    from hashlib import blake2b
+
+    return f"{MODULE}_{blake2b(str(file).encode(), digest_size=6).hexdigest()}"
+
+
+def _placed(offer: Offer, value: str) -> Offer:
+    """An offer of a single file, which calls itself ``stackyard_plugins``, by its module's name."""
+    if not value.endswith(".py"):
+        return offer
+    own = _module_of(Path(value))
+    names: dict[str, Any] = {
+        key: f"{own}:{text.removeprefix(f'{MODULE}:')}"
+        for key in ("target", "config")
+        if (text := getattr(offer, key, "")).startswith(f"{MODULE}:")
+    }
+    return replace(offer, **names)
+
+
 def _checked_hooks(manager: pluggy.PluginManager, module: Any, full: str) -> list[str]:
     """Names of the plugin's hooks; refuses unknown ones and wrappers of others' hooks."""
     hooks = [caller.name for caller in manager.get_hookcallers(module) or ()]
+    for name, value in vars(module).items():
+        if name.startswith("stackyard_") and callable(value) and name not in hooks:
+            raise Unusable(f"function {name} is not marked with @hookimpl, so it is no hook")
     known = [n for n in dir(manager.hook) if n.startswith("stackyard_")]
     for hook in hooks:
         caller = getattr(manager.hook, hook)

@@ -107,6 +107,17 @@ class Plugins:
             )
         raise PluginError(self._unknown(kind, name))
 
+    def ambiguous(self) -> list[str]:
+        """Flavors that two plugins provide, as the error says that choosing one gives."""
+        lines = []
+        for kind, name in sorted({(f.kind, f.name) for f in self.flavors()}):
+            if len(self.providers(kind, name)) > 1:
+                try:
+                    self.flavor(kind, name)
+                except PluginError as exc:
+                    lines.append(str(exc))
+        return lines
+
     def _unknown(self, kind: str, name: str) -> str:
         for plugin in self.broken:
             if (kind, name) in plugin.flavors:

@@ -114,13 +114,20 @@ def _newer_core(distribution: str) -> Iterator[str]:
         core = metadata.version("stackyard")
     except metadata.PackageNotFoundError:  # a single file, or the core run from its source
         return
-    for text in requires:
-        if text.startswith("stackyard") and "extra ==" not in text:
-            from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
+    for text in requires:
+        if not text.startswith("stackyard"):
+            continue
+        try:
             wanted = Requirement(text)
-            if wanted.name == "stackyard" and not wanted.specifier.contains(core, prereleases=True):
-                yield (
-                    f"it asks for stackyard {wanted.specifier}, {core} is installed. "
-                    f"uv pip install 'stackyard{wanted.specifier}'"
-                )
+        except InvalidRequirement as exc:
+            yield f"its metadata cannot be read: {' '.join(str(exc).split())}"
+            continue
+        if wanted.name != "stackyard" or (wanted.marker and not wanted.marker.evaluate()):
+            continue
+        if not wanted.specifier.contains(core, prereleases=True):
+            yield (
+                f"it asks for stackyard {wanted.specifier}, {core} is installed. "
+                f"uv pip install 'stackyard{wanted.specifier}'"
+            )

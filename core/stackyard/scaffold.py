@@ -9,8 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stackyard.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from stackyard.plugins import Plugins
 
 TEMPLATE = Path(__file__).parent / "templates" / "plugin"
 RENAMED = {
@@ -156,8 +160,8 @@ def names_of(distribution: str, points: Sequence[str]) -> Names:
     package = distribution.replace("-", "_")
     if keyword.iskeyword(package) or package in sys.stdlib_module_names or _imported(package):
         raise UsageError(
-            f"plugin name {distribution!r}: a module {package!r} is there already. "
-            f"Choose another name, e.g. {f'acme-{distribution}'!r}"
+            f"plugin name {distribution!r}: a module {package!r} is there already"
+            f"{_home(package)}. Choose another name"
         )
     flavor = distribution
     for point in points:
@@ -182,7 +186,7 @@ def plugin_files(names: Names, points: Sequence[str]) -> dict[str, str]:
     files["src/acme_tools/__init__.py"] = '"""What acme-tools adds to Stackyard."""\n'
     files["src/acme_tools/py.typed"] = ""
     blanks = {
-        "REQUIRES": _list(sorted({r for p in chosen for r in p.requires})),
+        "REQUIRES": _requirements(sorted({r for p in chosen for r in p.requires})),
         "TESTING": ",".join(["testing", *sorted({e for p in chosen for e in p.extras})]),
         "POINTS": ", ".join(name.replace("_", " ") for name in points),
         "TABLE": _table(chosen),
@@ -199,6 +203,12 @@ def _imported(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
+
+
+def _home(module: str) -> str:
+    """Where a module lies, for a message; nothing where that cannot be told."""
+    spec = importlib.util.find_spec(module) if _imported(module) else None
+    return f", in {spec.origin}" if spec is not None and spec.origin else ""
 
 
 def _sources(points: Sequence[str]) -> Iterator[str]:
@@ -225,12 +235,19 @@ def _plugin(points: Sequence[Point]) -> str:
     return text
 
 
-def _list(requires: Sequence[str]) -> str:
-    from stackyard import distributions
+def _requirements(others: Sequence[str]) -> str:
+    from stackyard.discovery import CORE, GROUP
+    from stackyard.distributions import installed
 
-    own = distributions.installed("stackyard.plugins")["stackyard"].version
-    release = ".".join(own.split(".")[:2])
-    return "".join(f'    "{text}",\n' for text in (f"stackyard >= {release}", *requires))
+    own = installed(GROUP).get(CORE)  # none where the core is run from its source
+    versions = "" if own is None else f" {compatible(own.version)}"
+    return "".join(f'    "{text}",\n' for text in (f"{CORE}{versions}", *others))
+
+
+def compatible(version: str) -> str:
+    """The versions that keep what ``version`` promises: before 1.0 those of its minor version."""
+    major, minor = map(int, version.split(".")[:2])
+    return f">=0.{minor},<0.{minor + 1}" if major == 0 else f">={major}.{minor},<{major + 1}"
 
 
 def _table(points: Sequence[Point]) -> str:
@@ -262,3 +279,20 @@ def known_point(name: str) -> str:
             f"--kind {name!r}: there are {', '.join(POINTS)}.{suggest(found, list(POINTS))}"
         )
     return found
+
+
+def check_free(flavor: str, points: Sequence[str], installed: Plugins) -> None:
+    """Refuse a name under which an installed plugin offers the same already.
+
+    Raises:
+        UsageError: it does; two of a name could not be told apart.
+    """
+    taken = {(f.kind, f.name): p for p in installed.loaded for f in p.flavors}
+    taken |= {("format", f.name): p for p in installed.loaded for f in p.formats}
+    taken |= {("secret_provider", s.name): p for p in installed.loaded for s in p.secret_providers}
+    for point in points:
+        if (point, flavor) in taken:
+            raise UsageError(
+                f"{point.replace('_', ' ')} {flavor!r} is there already, from "
+                f"{taken[point, flavor]}. Choose another name of the plugin"
+            )

@@ -32,7 +32,7 @@ class Other:
 WRONG = {
     "wrong-abstract": (
         "'tracker', 'abstract', 'classes:Abstract', 'classes:Config'",
-        "tracker 'abstract': classes:Abstract lacks methods of Tracker: finish, open, write",
+        "tracker 'abstract': classes:Abstract lacks methods of Tracker: discard, finish, open",
     ),
     "wrong-class": (
         "'tracker', 'other', 'classes:Other', 'classes:Config'",
@@ -105,7 +105,10 @@ def test_each_is_named_with_distribution_version_and_reason(place: Place, tmp_pa
     for name, (_, why) in {**WRONG, **BROKEN}.items():
         assert name in said and why in said
         assert f"leave it out: STACKYARD_DISABLED_PLUGINS={name}" in said
-    assert "slow-one 4.0: no flavors; its import takes" in said
+    assert "slow-one 4.0: nothing; its import takes" in said
+    assert "orchestrator 'local' is provided by two plugins: " in said
+    for _, why in (*WRONG.values(), *BROKEN.values()):
+        assert said.count(why) == 1  # however many sections it shows in
 
 
 def test_everything_else_works(place: Place, tmp_path: Path) -> None:

@@ -116,6 +116,9 @@ PLUGIN = """
         def write(self, tracking_id, entries):
             self._file(tracking_id).write_text(json.dumps([e.key for e in entries]))
 
+        def discard(self, tracking_id):
+            pass
+
         def finish(self, tracking_id, run):
             self._file(tracking_id)
 

@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from stackyard.errors import UsageError
-from stackyard.scaffold import POINTS, TEMPLATE, names_of, plugin_files
+from stackyard.scaffold import POINTS, TEMPLATE, compatible, names_of, plugin_files
 from tests.projects import enter, stackyard
 
 ALL = list(POINTS)
@@ -55,7 +56,7 @@ def test_names(
         ("acme--runs", "e.g. 'acme-runs'"),
         ("acme'; import os", "e.g. 'acme-import-os'"),
         ("größe", "use up to 60 lower-case ASCII"),
-        ("json", "a module 'json' is there already. Choose another name, e.g. 'acme-json'"),
+        ("json", "json/__init__.py. Choose another name"),
         ("class", "a module 'class' is there already"),
         ("pytest", "a module 'pytest' is there already"),
     ],
@@ -80,11 +81,27 @@ def test_the_hooks_offer_exactly_what_was_asked_for() -> None:
     assert [n.name for n in tree.body if isinstance(n, ast.FunctionDef)] == ["stackyard_flavors"]
     project = tomllib.loads(plugin["pyproject.toml"])["project"]
     assert project["entry-points"] == {"stackyard.plugins": {"zeta-tracker": "zeta_tracker.plugin"}}
-    assert project["dependencies"][0].startswith("stackyard >= ")
+    assert project["dependencies"] == [f"stackyard {compatible(metadata.version('stackyard'))}"]
+
+
+@pytest.mark.parametrize(
+    ("version", "versions"),
+    [("0.1.0", ">=0.1,<0.2"), ("0.9.3", ">=0.9,<0.10"), ("1.2.0rc1", ">=1.2,<2")],
+)
+def test_it_asks_for_the_versions_that_keep_the_promise(version: str, versions: str) -> None:
+    """docs/explanation/compatibility.md, "How long"."""
+    assert compatible(version) == versions
+
+
+def test_a_core_without_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where it is run from its source: the plugin then asks for whichever there is."""
+    monkeypatch.setattr("stackyard.distributions.installed", lambda group: {})
+    files = plugin_files(names_of("zeta-tracker", ["tracker"]), ["tracker"])
+    assert tomllib.loads(files["pyproject.toml"])["project"]["dependencies"] == ["stackyard"]
 
 
 @pytest.mark.parametrize("points", [*([p] for p in ALL), ALL], ids="-".join)
-def test_it_is_formatted(points: list[str], tmp_path: Path) -> None:
+def test_a_linter_has_nothing_against_it(points: list[str], tmp_path: Path) -> None:
     """With the widest line of the field's usual settings, and names longer than the template's."""
     for name in ("zeta-tools", "a-company-of-some-size"):
         folder = write(tmp_path / name, name, points)
@@ -127,6 +144,8 @@ def test_the_command_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         (["x", "--kind", "trackr"], "Did you mean 'tracker'?"),
         (["x"], "--kind"),
         (["X", "--kind", "tracker"], "e.g. 'x'"),
+        (["local-orchestrator", "--kind", "orchestrator"], "orchestrator 'local' is there already"),
+        (["plain-format", "--kind", "format"], "format 'plain' is there already, from stackyard"),
     ],
 )
 def test_wrong_words(

@@ -10,6 +10,7 @@ import pytest
 
 from stackyard import plugins
 from stackyard.plugins import Plugins
+from stackyard.registry import component_class
 from tests.projects import document, enter, stackyard
 
 FILE = "stacks/stackyard_plugins.py"
@@ -35,6 +36,9 @@ class Acme(Tracker):
             file.writelines(f"{e.key}={e.value}\\n" for e in entries)
 
     def finish(self, tracking_id, run):
+        pass
+
+    def discard(self, tracking_id):
         pass
 
 
@@ -69,7 +73,8 @@ def _fresh() -> Iterator[None]:
     plugins.load.cache_clear()
     yield
     plugins.load.cache_clear()
-    sys.modules.pop("stackyard_plugins", None)
+    for name in [n for n in sys.modules if n.startswith("stackyard_plugins_")]:
+        del sys.modules[name]
 
 
 def load(folder: Path, code: str) -> Plugins:
@@ -105,6 +110,7 @@ def test_it_works_like_an_installed_one(tmp_path: Path, monkeypatch: pytest.Monk
         ("raise SystemExit(3)\n", "stacks/stackyard_plugins.py:1: SystemExit: 3"),
         (ACME.replace('"tracker"', '"trackr"'), "is of unknown kind 'trackr'"),
         (ACME.replace("stackyard_flavors", "stackyard_flavor"), "unknown hook 'stackyard_flavor'"),
+        (ACME.replace("@hookimpl", ""), "function stackyard_flavors is not marked with @hookimpl"),
     ],
 )
 def test_a_broken_one_is_named_and_hurts_nothing_else(tmp_path: Path, code: str, why: str) -> None:
@@ -120,11 +126,12 @@ def test_it_can_be_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_each_project_has_its_own(tmp_path: Path) -> None:
-    """One process may look at several projects, as a notebook does."""
-    names = []
+    """One process may look at several projects, as a notebook does; none gets another's class."""
+    flavors = []
     for name in ("red", "blue"):
         folder = tmp_path / name
         folder.mkdir()
-        found = load(folder, ACME.replace('"acme"', f'"{name}"'))
-        names.append([f.name for p in found.loaded[-1:] for f in p.flavors])
-    assert names == [["red"], ["blue"]]
+        code = ACME.replace('"acme"', f'"{name}"')
+        found = load(folder, f"{code}\nAcme.colour = {name!r}\n")
+        flavors.append(found.flavor("tracker", name))
+    assert [component_class(flavor).colour for flavor in flavors] == ["red", "blue"]  # type: ignore[attr-defined]

@@ -41,6 +41,7 @@ class AcmeTracker(Tracker):
     def open(self, run, tracking_id): ...
     def write(self, tracking_id, entries): ...
     def finish(self, tracking_id, run): ...
+    def discard(self, tracking_id): ...
 
 class Half(Tracker):
     def open(self, run, tracking_id): ...
@@ -156,7 +157,7 @@ def test_a_literal_component_needs_no_environment(
         ("flavor: acme, dpth: 2", ConfigError, "3:27 tracker (acme): unknown key 'dpth'. Keys: "
          "url, depth, token. Did you mean 'depth'?"),
         ("flavor: half", PluginError, "3:21 tracker 'half': acme_plugin:Half lacks methods of "
-         "Tracker: finish, write"),
+         "Tracker: discard, finish, write"),
         ("flavor: wrong", PluginError, "3:21 tracker 'wrong': acme_plugin:Compiler is not a "
          "subclass of Tracker"),
         ("flavor: gone", PluginError, "3:21 tracker 'gone': importing acme_plugin:Gone failed: "

@@ -10,7 +10,7 @@ from stackyard.cli.arguments import add_json
 
 if TYPE_CHECKING:
     from stackyard.flavors import Flavor
-    from stackyard.plugins import BrokenPlugin, Plugin, Plugins
+    from stackyard.plugins import BrokenPlugin, Plugin
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="COMMAND", required=True)
     about = "installed plugins, what they offer, and why one is broken"
     add_json(actions.add_parser("list", help=about, description=f"{about.capitalize()}."))
-    about = "a plugin's flavors with every key that a stack file may give them"
+    about = "what a plugin offers: flavors with every key that a stack file may give, and the rest"
     show = actions.add_parser("show", help=about, description=f"{about.capitalize()}.")
     show.add_argument("name", metavar="NAME", help="a plugin's distribution, or a flavor")
     add_json(show)
@@ -45,7 +45,7 @@ def _list(args: argparse.Namespace) -> int:
             "broken": [_broken(b) for b in found.broken],
             "faults": [{"plugin": str(plugin), "reason": text} for plugin, text in wrong],
             "disabled": found.disabled,
-            "duplicates": _duplicates(found),
+            "duplicates": found.ambiguous(),
         }
         output.json_document(document)
         return 0
@@ -53,12 +53,13 @@ def _list(args: argparse.Namespace) -> int:
         (p.name, p.distribution.version, _offers(p), output.seconds(p.seconds))
         for p in found.loaded
     ]
+    rows += [(b.distribution, b.version, "nothing: it is broken", "") for b in found.broken]
     output.table(rows, ("plugin", "version", "offers", "import"), cut=("offers",))
     for broken in found.broken:
         output.warn(f"plugin {broken} is broken and not used: {broken.reason}")
     for plugin, text in wrong:
         output.warn(f"plugin {plugin}: {text}")
-    for line in _duplicates(found):
+    for line in found.ambiguous():
         output.warn(line)
     for plugin in found.loaded:
         if plugin.slow:
@@ -81,20 +82,6 @@ def _offers(plugin: Plugin) -> str:
         names = [h.removeprefix("stackyard_") for h in plugin.listens]
         parts.append(f"listens: {', '.join(names)}")
     return "; ".join(parts) or "nothing"
-
-
-def _duplicates(found: Plugins) -> list[str]:
-    """Flavors that two plugins provide, as the error says that choosing one gives."""
-    from stackyard.errors import PluginError
-
-    lines = []
-    for kind, name in sorted({(f.kind, f.name) for f in found.flavors()}):
-        if len(found.providers(kind, name)) > 1:
-            try:
-                found.flavor(kind, name)
-            except PluginError as exc:
-                lines.append(str(exc))
-    return lines
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -127,6 +114,14 @@ def _show_one(plugin: Plugin, flavor: str | None, as_json: bool) -> None:
         output.json_document({**_facts(plugin), "flavors": described})
         return
     output.show(f"{plugin.distribution}, module {plugin.module}")
+    if flavor is None:
+        for made in plugin.formats:
+            output.show(f"\nformat {made.name}, of {', '.join(made.types)}")
+        for provider in plugin.secret_providers:
+            output.show(f"\nsecret provider {provider.name}")
+        if plugin.listens:
+            names = ", ".join(h.removeprefix("stackyard_") for h in plugin.listens)
+            output.show(f"\nlistens to {names}")
     for item in flavors:
         facts = _flavor(item)
         output.show(f"\n{item.kind}: {{flavor: {item.name}}}   {item.doc}".rstrip())
@@ -161,10 +156,14 @@ def _flavor(flavor: Flavor) -> dict[str, Any]:
     """A flavor with the keys of its configuration; imports the configuration's module."""
     from stackyard.configuration import in_words
     from stackyard.errors import PluginError
-    from stackyard.registry import config_class
+    from stackyard.registry import component_class, config_class
     from stackyard.shape import field_docs, shape_of
 
     facts: dict[str, Any] = {"kind": flavor.kind, "name": flavor.name, "doc": flavor.doc}
+    try:
+        component_class(flavor)
+    except PluginError as exc:  # its keys may be known all the same
+        facts["error"] = str(exc)
     try:
         cls = config_class(flavor)
     except PluginError as exc:

@@ -22,8 +22,9 @@ def configure(actions: Any) -> None:
         action="append",
         metavar="K",
         required=True,
-        help="what it adds: a kind of component (tracker, feature_store, ...), format, "
-        "secret_provider or resource; may be given several times",
+        help="what it adds: a kind of component (orchestrator, tracker, registry, data-versioner, "
+        "feature-store, validator, monitor, server), format, secret-provider or resource; may be "
+        "given several times",
     )
     parser.add_argument(
         "--dir", action=Once, metavar="DIR", help="the folder (default: one of its name here)"
@@ -32,10 +33,12 @@ def configure(actions: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the files; refuse to overwrite anything."""
-    from stackyard.scaffold import known_point, names_of, plugin_files
+    from stackyard import plugins
+    from stackyard.scaffold import check_free, known_point, names_of, plugin_files
 
     points = list(dict.fromkeys(known_point(kind) for kind in args.kind))
     names = names_of(args.name, points)
+    check_free(names.flavor, points, plugins.load_here())
     folder = Path(args.dir or names.distribution)
     files = plugin_files(names, points)
     write_new(folder, files, f"stackyard plugin new {names.distribution} ... --dir DIR")

@@ -119,6 +119,7 @@ class Tracker(Component):
     def finish(self, tracking_id: str, run: RunFacts) -> None:
         """Give the tracker's run its final status and end time."""
 
+    @abstractmethod
     def discard(self, tracking_id: str) -> None:
         """Remove a run made by ``open`` whose claim another process won."""
 
