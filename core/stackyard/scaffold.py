@@ -62,7 +62,7 @@ def _kind(name: str, cls: str, doc: str, *requires: str, extras: tuple[str, ...]
         name="acme",
         target="acme_tools.{name}:{cls}",
         config="acme_tools.{name}:{cls}Config",
-        doc="{doc}",
+        doc="{doc}",  # what plugin show says of it
     )"""
     page = f"{name.replace('_', '-')}.md"
     use = f"components:\n  {name}: {{flavor: acme}}"
