@@ -73,7 +73,9 @@ def _usage(parser: argparse.ArgumentParser) -> str:
     for action in _shown(parser):
         word = _spelling(action)
         if action.option_strings:
-            word = f"[{word}]" + ("..." if isinstance(action, argparse._AppendAction) else "")
+            again = f"[{word}]..." if isinstance(action, argparse._AppendAction) else ""
+            needed = word if action.required else ""
+            word = " ".join(filter(None, (needed, again))) or f"[{word}]"
         elif action.nargs == "?":
             word = f"[{word}]"
         words.append(word)

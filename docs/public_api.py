@@ -7,6 +7,7 @@ python -m docs.public_api --check  exits 1 if the file is not up to date
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import re
@@ -21,6 +22,7 @@ MODULES = (
     "stackyard",
     "stackyard.errors",
     "stackyard.flavors",
+    "stackyard.graph",
     "stackyard.hookspecs",
     "stackyard.components.base",
     "stackyard.components.data_versioner",
@@ -39,18 +41,28 @@ MODULES = (
     "stackyard.store.formats",
     "stackyard.feature_rows",
     "stackyard.inference",
+    "stackyard.inference_log",
     "stackyard.loopback",
     "stackyard.models",
     "stackyard.testing",
+    "stackyard.validation",
+    "stackyard.whole_folder",
 )
+#: Of these modules only what is named here, which reference pages are about.
+ONLY = {
+    "stackyard.graph": ("Graph", "Injection", "Param", "Step", "StepOptions"),
+    "stackyard.inference_log": ("read_answers",),
+    "stackyard.validation": ("check_frame",),
+}
 TOP = """\
 # Public names
 
 <!-- Written by docs/public_api.py; change the code, not this file. -->
 
 What [the promise](../explanation/compatibility.md) is about: each name with its signature. A frozen
-value has its constructor, other classes have their public methods; `abstract` are those that a
-component has to have. What stands nowhere here is not public, and may change at any time.
+value has its constructor, other classes have their public methods and attributes; `abstract` are
+those that a component has to have. A Python name that stands neither here nor on another page of
+the reference is not public, and may change at any time.
 """
 
 
@@ -64,15 +76,19 @@ def document() -> str:
 
 
 def _module(module: ModuleType) -> Iterator[str]:
-    exported = getattr(module, "__all__", None)
-    names = sorted(exported or (n for n in vars(module) if _own(module, n)))
-    for name in names:
+    for name in names(module):
         value = getattr(module, name)
         home = getattr(value, "__module__", module.__name__)
-        if home != module.__name__ and home in MODULES:
+        if home != module.__name__ and home in MODULES and name in ONLY.get(home, (name,)):
             yield f"{name} = {home}.{name}"
         else:
             yield from _named(name, value)
+
+
+def names(module: ModuleType) -> list[str]:
+    """The public names of a module."""
+    told = ONLY.get(module.__name__) or getattr(module, "__all__", None)
+    return sorted(told or (n for n in vars(module) if _own(module, n)))
 
 
 def _own(module: ModuleType, name: str) -> bool:
@@ -95,19 +111,56 @@ def _named(name: str, value: Any) -> Iterator[str]:
 
 
 def _class(name: str, cls: type) -> Iterator[str]:
-    bases = ", ".join(b.__name__ for b in cls.__bases__ if b is not object)
+    bases = ", ".join(dict.fromkeys(b.__name__ for b in _bases(cls) if b is not object))
     yield f"class {name}({bases})" if bases else f"class {name}"
     if dataclasses.is_dataclass(cls):
         yield f"    {name}{_signature(cls)}"
-    for member, value in sorted(vars(cls).items()):
-        if member.startswith("_") or member in _fields(cls):
-            continue
-        function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-        abstract = "abstract " if getattr(function, "__isabstractmethod__", False) else ""
-        if isinstance(function, property):
-            yield f"    {abstract}{member}: property"
-        elif inspect.isfunction(function):
-            yield f"    {abstract}{member}{_signature(function)}"
+    for member, (value, annotation) in sorted(_members(cls).items()):
+        if not member.startswith("_") and member not in _fields(cls):
+            yield f"    {_member(member, value, annotation)}"
+
+
+def _bases(cls: type) -> Iterator[type]:
+    """Its bases; for one that stands on no page, the bases of that."""
+    for base in cls.__bases__:
+        yield from _bases(base) if _hidden(base) else [base]
+
+
+def _members(cls: type) -> dict[str, tuple[Any, Any]]:
+    """Value and annotation of each attribute, those of bases that stand on no page included."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for base in reversed([cls, *_hidden_bases(cls)]):
+        annotated = inspect.get_annotations(base)
+        for name in {*vars(base), *annotated}:
+            found[name] = (vars(base).get(name), annotated.get(name))
+    return found
+
+
+def _hidden_bases(cls: type) -> list[type]:
+    """Those that stand on no page, nearest first, up to one that does."""
+    reached = {b for base in cls.__bases__ if _hidden(base) for b in [base, *_hidden_bases(base)]}
+    return [base for base in cls.__mro__ if base in reached]
+
+
+@functools.cache
+def _hidden(cls: type) -> bool:
+    """Whether a class is one of ours that is not listed."""
+    modules = map(importlib.import_module, MODULES)
+    listed = any(getattr(m, n) is cls for m in modules for n in names(m))
+    return cls.__module__.startswith("stackyard") and not listed
+
+
+def _member(name: str, value: Any, annotation: Any) -> str:
+    """A method with its signature; any other attribute with its type."""
+    function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+    abstract = "abstract " if getattr(function, "__isabstractmethod__", False) else ""
+    if isinstance(function, property):
+        return f"{abstract}{name}: property"
+    if inspect.isfunction(function):
+        return f"{abstract}{name}{_signature(function)}"
+    if type(value).__name__ == "FixtureFunctionDefinition":  # pytest has no public name for it
+        return f"{name}: fixture"
+    return f"{name}: {annotation or type(value).__name__}"
 
 
 def _fields(cls: Any) -> set[str]:

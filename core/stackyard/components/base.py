@@ -25,6 +25,7 @@ class Secret:
     """
 
     __slots__ = ("_resolve", "reference")
+    reference: str
 
     def __init__(self, reference: str, resolve: Callable[[], str]) -> None:
         self.reference = reference
@@ -159,6 +160,8 @@ class Component(ABC):
     kind: ClassVar[str]
     #: The capabilities that the kind knows, each with the methods that it stands for.
     optional: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    config: Any
+    context: Context
 
     def __init__(self, config: Any, context: Context) -> None:
         self.config = config
