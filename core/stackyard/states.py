@@ -31,7 +31,9 @@ def states(step: Step, stack: Stack, first: str) -> dict[str, str]:
             store: FeatureStore = stack.component(kind, instance)
             try:
                 said = store.state()
-            except ComponentError:  # the step meets it again, and fails with it
+            except ComponentError as exc:  # the step meets it again, and fails with it
+                text = "%s cannot tell its state, so step %s is run: %s"
+                store.context.logger.warning(text, store.context.name, step.name, exc)
                 said = None
             finally:
                 store.close()

@@ -99,7 +99,8 @@ class FeatureStore(Component):
         """A text that changes whenever ``historical`` may answer otherwise; opens nothing heavy.
 
         It joins the cache key of steps that read features. None, for a store that cannot tell:
-        then such a step is run in every run, unless it says ``cache=``.
+        then such a step is run in every run, unless it says ``cache=``. A ComponentError counts as
+        None, and is logged.
         """
         return None
 

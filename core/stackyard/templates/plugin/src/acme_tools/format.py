@@ -26,6 +26,9 @@ class Graph:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Graph) and other.links == self.links
 
+    def __repr__(self) -> str:
+        return f"Graph({sorted(self.links)})"
+
     __hash__ = None  # type: ignore[assignment]  # it can be changed
 
 

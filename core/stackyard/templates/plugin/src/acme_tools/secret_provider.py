@@ -27,11 +27,15 @@ def look_up(name: str, project: Path) -> str | None:
     try:
         with file.open(encoding="utf-8") as opened:
             if os.name == "posix" and os.fstat(opened.fileno()).st_mode & 0o077:
-                raise SecretError(f"{file} can be read by others. Type: chmod 600 {file}")
+                raise SecretError(
+                    f"secret {name!r}: {file} can be read by others. Type: chmod 600 {file}"
+                )
             held = json.load(opened)
     except FileNotFoundError:
         return None
     except ValueError:  # which may have all of the text
-        raise SecretError(f"{file} is not JSON, so {name!r} cannot be looked up in it") from None
+        raise SecretError(f"secret {name!r}: {file} is not JSON") from None
+    if not isinstance(held, dict):
+        raise SecretError(f"secret {name!r}: {file} holds no names and values")
     value = held.get(name)
     return value if isinstance(value, str) else None
