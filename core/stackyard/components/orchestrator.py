@@ -119,7 +119,8 @@ Watch: TypeAlias = Callable[[StepEvent], None]
 class Orchestrator(Component):
     """Contract of an orchestrator, numbered in docs/reference/orchestrator.md.
 
-    Capabilities: ``compile``; ``remote``, whose steps run where this process does not reach them.
+    Capabilities: ``compile``; ``remote``, whose steps run in processes that this one cannot stop at
+    once.
     """
 
     kind: ClassVar[str] = "orchestrator"
