@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -36,6 +37,16 @@ def test_the_project_has_everything_and_its_name(tmp_path, capsys):
     assert about.startswith("# my-first-project\n")
     assert "pip install 'stackyard[" not in about  # no index has the plugins
     assert not any("PROJECT_NAME" in p.read_text() for p in folder.rglob("*") if p.is_file())
+
+
+def test_what_the_pipeline_lacks_is_told_first(tmp_path, capsys, monkeypatch):
+    assert main(["init", str(tmp_path / "a")]) == 0
+    assert "uv pip install" not in capsys.readouterr().err
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert main(["init", str(tmp_path / "b")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    install = lines.index("  uv pip install pandas pyarrow scikit-learn skops")
+    assert lines[install + 1].startswith("  stackyard run iris")
 
 
 @pytest.mark.parametrize("name", ["README.md", "dags/iris.py", ".gitignore"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
         import shlex
 
         output.say(f"  cd {shlex.quote(str(folder))}")
+    if not all(importlib.util.find_spec(name) for name in ("pandas", "sklearn", "skops")):
+        output.say("  uv pip install pandas pyarrow scikit-learn skops")
     output.say("  stackyard run iris      # and once more: everything is cached")
     output.say("  python -m pytest")
     return 0
