@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import subprocess
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -184,6 +187,38 @@ class BeginsAtOnce(AcmeTracker):
     def __init__(self, config: Any, context: Any) -> None:
         super().__init__(config, context)
         self._home.mkdir(parents=True, exist_ok=True)
+
+
+class StartsAtOnce(AcmeTracker):
+    """Making it starts a process that keeps a connection warm."""
+
+    caught_by = "test_c04_silent_until_used"
+
+    def __init__(self, config: Any, context: Any) -> None:
+        super().__init__(config, context)
+        subprocess.Popen(["sleep", "1"])
+
+
+class ConnectsAtOnce(AcmeTracker):
+    """Making it looks whether the tool is there, and says nothing where it is not."""
+
+    caught_by = "test_c04_silent_until_used"
+
+    def __init__(self, config: Any, context: Any) -> None:
+        super().__init__(config, context)
+        with contextlib.suppress(Exception):
+            socket.create_connection(("127.0.0.1", 9)).close()
+
+
+class ConnectsToLog(AcmeTracker):
+    """A step that logs waits for the tool."""
+
+    caught_by = "test_16_logging_goes_to_the_journal"
+
+    def log_metrics(self, metrics: Any, step: int = 0) -> None:
+        with contextlib.suppress(Exception):
+            socket.create_connection(("127.0.0.1", 9)).close()
+        super().log_metrics(metrics, step)
 
 
 class Misspells(AcmeTracker):

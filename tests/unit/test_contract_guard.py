@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import subprocess
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stackyard.testing import ComponentContract, TrackerContract
+from stackyard.components.base import Context
+from stackyard.testing import ComponentContract, MemoryTracker, TrackerContract
 from stackyard.testing.manners import silent_until_used
 
 
@@ -109,20 +118,92 @@ def test_who_forgets_the_settings_is_told(pytester: pytest.Pytester) -> None:
     ran.stdout.fnmatch_lines(["*TestAcme: override the fixture 'settings': what a stack says*"])
 
 
-def test_a_component_that_begins_a_thread_is_not_silent(tmp_path: Any) -> None:
-    """Neither may it connect or write: see the mutants of each kind."""
-    import threading
+def starts_a_thread() -> None:
+    threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
 
-    from stackyard.components.base import Context
-    from stackyard.testing import MemoryTracker
 
-    end = threading.Event()
+def starts_a_process() -> None:
+    subprocess.Popen(["sleep", "1"])
+
+
+def connects_and_goes_on() -> None:
+    with contextlib.suppress(Exception):
+        socket.create_connection(("127.0.0.1", 9))
+
+
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        (starts_a_thread, "a thread or a process was started"),
+        (starts_a_process, "a thread or a process was started"),
+        (connects_and_goes_on, "a connection was made"),
+    ],
+)
+def test_a_component_that_begins_at_once_is_not_silent(
+    begin: Callable[[], None], said: str, tmp_path: Path
+) -> None:
+    """Neither may it write: see the mutants of each kind."""
 
     class Busy(MemoryTracker):
         def __init__(self, context: Context) -> None:
             super().__init__(None, context)
-            threading.Thread(target=end.wait, daemon=True).start()
+            begin()
 
-    with pytest.raises(AssertionError, match="a thread was started"):
+    with pytest.raises(AssertionError, match=said):
         silent_until_used(Busy, Context(), tmp_path / "untouched")
-    end.set()
+
+
+TALKS = """
+    import os
+    from dataclasses import dataclass
+    from stackyard import Secret, hookimpl
+    from stackyard.flavors import Flavor
+    from stackyard.testing import MemoryTracker
+
+    @dataclass(frozen=True)
+    class AcmeConfig:
+        token: Secret
+
+    class Acme(MemoryTracker):
+        def __init__(self, config, context):
+            super().__init__(config, context)
+            self.token = config.token.reveal()
+            context.logger.info("asking with %s", self.token)
+
+    @hookimpl
+    def stackyard_flavors():
+        here = "stackyard_plugins"
+        yield Flavor("tracker", "acme", target=f"{here}:Acme", config=f"{here}:AcmeConfig")
+"""
+
+
+def test_a_secret_that_is_shown_is_named_and_its_value_is_not(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a real one, and the report be in everybody's sight. An empty one is none."""
+    (pytester.mkdir("stacks") / "stackyard_plugins.py").write_text(textwrap.dedent(TALKS))
+    pytester.makepyfile(
+        """
+        from pathlib import Path
+        import pytest
+        from stackyard.components.base import Context
+        from stackyard.testing import TrackerContract
+
+        class TestAcme(TrackerContract):
+            @pytest.fixture
+            def settings(self): return {"flavor": "acme", "token": "${secret:ACME_TOKEN}"}
+
+            @pytest.fixture
+            def context(self): return Context(project=Path())
+
+            def read(self, tracker, id): ...
+        """
+    )
+    for value, shown in {"4711-0815": "4711-0815", "": "not-to-be-seen"}.items():
+        monkeypatch.setenv("ACME_TOKEN", value)
+        ran = pytester.runpytest_subprocess("-k", "test_c06", "-p", "no:cacheprovider")
+        ran.assert_outcomes(failed=1)
+        ran.stdout.fnmatch_lines(
+            ["*the value of ACME_TOKEN is shown by its repr; *ACME_TOKEN is shown by the log*"]
+        )
+        ran.stdout.no_fnmatch_line(f"*{shown}*")

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
-from stackyard.testing.processes import together
+from stackyard.components.base import Context
+from stackyard.testing.in_stack import context_of, facts_of, made_of
+from stackyard.testing.processes import begin, together
 
 _case: list[Any] = []  # the test class's instance, in the other process
 
@@ -36,22 +38,44 @@ def elsewhere(
         times: how many processes.
         environment: on top of this process's.
     """
+    other = {"PYTHONHASHSEED": "4711", "TZ": "ELSE-24", **(environment or {})}
+    return _processes(cls, task, [given] * times, other)
+
+
+def at_once(cls: type, settings: Mapping[str, Any], context: Context, token: str) -> list[Any]:
+    """What ``do_at_once`` of a test class gives in two processes that begin it together."""
+    given = dict(settings), facts_of(context), token
+    return _processes(cls, _do_at_once, [(*given, number) for number in (0, 1)], {})
+
+
+def _processes(
+    cls: type, task: Callable[..., Any], given: list[tuple[Any, ...]], other: Mapping[str, str]
+) -> list[Any]:
     said = {
         "path": sys.path,
         "module": cls.__module__,
         "file": sys.modules[cls.__module__].__file__,
         "class": cls.__qualname__,
         "task": [task.__module__, task.__name__],
-        "given": given,
     }
-    command = [sys.executable, "-m", "stackyard.testing.elsewhere", json.dumps(said)]
-    other = {"PYTHONHASHSEED": "4711", "TZ": "ELSE-24", **(environment or {})}
-    return together([command] * times, {**os.environ, **other})
+    command = [sys.executable, "-m", "stackyard.testing.elsewhere"]
+    commands = [[*command, json.dumps({**said, "given": one})] for one in given]
+    return together(commands, {**os.environ, **other})
 
 
 def case() -> Any:
     """The instance that works in this process; for a pipeline's steps."""
     return _case[0]
+
+
+def _do_at_once(
+    case: Any, settings: Mapping[str, Any], facts: Mapping[str, Any], token: str, number: int
+) -> Any:
+    made = made_of(case.kind, settings, context_of(facts))
+    begin()  # with a component that is made: both meet in what it does
+    result = case.do_at_once(made, number, token)
+    made.close()
+    return result
 
 
 def _work(said: dict[str, Any]) -> None:
@@ -65,8 +89,8 @@ def _work(said: dict[str, Any]) -> None:
     spec.loader.exec_module(loaded)
     found: Any = reduce(getattr, said["class"].split("."), loaded)
     _case.append(found())
-    print("ready", flush=True)
-    sys.stdin.readline()
+    if task is not _do_at_once:
+        begin()
     result = task(case(), *said["given"])
     print(f"\n{json.dumps(result)}")
 

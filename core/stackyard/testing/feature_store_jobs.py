@@ -19,6 +19,7 @@ from stackyard.components.feature_store import FeatureJob, FeatureStore
 from stackyard.errors import InvalidInput, NotFound
 from stackyard.testing import job_worker
 from stackyard.testing.feature_store_joins import JoinContract
+from stackyard.testing.in_stack import facts_of
 from stackyard.testing.job_worker import MOMENTS, claims_in, submit
 from stackyard.testing.manners import until
 from stackyard.testing.processes import WAIT
@@ -62,9 +63,7 @@ class JobContract(JoinContract):
         rows, target = self._asked(context, tmp_path)
         said = {
             "settings": dict(stated), "rows": str(rows), "target": str(target), "moment": moment,
-            "context": {n: getattr(context, n) for n in ("name", "run", "step", "deadline")},
-            "folders": {n: str(getattr(context, n)) for n in ("project", "cache_dir", "state_dir")},
-            "claims": str(tmp_path),
+            "context": facts_of(context), "claims": str(tmp_path),
         }  # fmt: skip
         killed = subprocess.run(
             [sys.executable, "-m", job_worker.__name__, json.dumps(said)],

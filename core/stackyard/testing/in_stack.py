@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,15 @@ from stackyard.project import Project
 from stackyard.references import Reference, Template
 from stackyard.specs import ComponentSpec
 from stackyard.stack import Stack
+from stackyard.tree import Node
 from stackyard.yaml_source import parse
 
 if TYPE_CHECKING:
     import pytest
 
 FILE = "stacks/contract.yaml"
+_FOLDERS = ("project", "cache_dir", "state_dir")
+_TEXTS = ("name", "stack", "pipeline", "run", "step", "actor", "deadline")
 
 
 def stack_of(kind: str, settings: Mapping[str, Any], project: Path) -> Stack:
@@ -59,16 +62,32 @@ def made_of(kind: str, settings: Mapping[str, Any], context: Context) -> Compone
     return stack.component_class(spec_of(stack, kind))(stack.config(kind), context)
 
 
-def give_secrets(kind: str, settings: Mapping[str, Any] | None, patch: pytest.MonkeyPatch) -> None:
-    """Let the environment have the secrets that ``settings`` refer to."""
-    for name in secrets_in(kind, settings) if settings else ():
-        if name not in os.environ:
+def facts_of(context: Context) -> dict[str, Any]:
+    """What a context says, as plain data for another process."""
+    return {name: getattr(context, name) for name in _TEXTS} | {
+        name: str(getattr(context, name)) for name in _FOLDERS
+    }
+
+
+def context_of(facts: Mapping[str, Any]) -> Context:
+    """The context that says this, without journal, claims and history."""
+    return Context(**{**facts, **{name: Path(facts[name]) for name in _FOLDERS}})
+
+
+def give_secrets(names: Iterable[str], patch: pytest.MonkeyPatch) -> None:
+    """Let the environment have these secrets; an empty one is none."""
+    for name in names:
+        if not os.environ.get(name):
             patch.setenv(name, f"not-to-be-seen-{name}")
 
 
-def secrets_in(kind: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Names of the secrets that ``settings`` refer to."""
-    for _, leaf in spec_of(stack_of(kind, settings, Path()), kind).node.leaves():
-        if isinstance(leaf.value, Template):
-            references = (p for p in leaf.value.parts if isinstance(p, Reference))
-            yield from (r.name for r in references if r.kind == "secret")
+def secrets_of(kind: str, settings: Mapping[str, Any] | None) -> list[str]:
+    """Names of the secrets that ``settings`` of a component refer to."""
+    return secrets_in(spec_of(stack_of(kind, settings, Path()), kind).node) if settings else []
+
+
+def secrets_in(node: Node) -> list[str]:
+    """Names of the secrets that a part of a stack refers to."""
+    templates = [leaf.value for _, leaf in node.leaves() if isinstance(leaf.value, Template)]
+    parts = [part for template in templates for part in template.parts]
+    return [p.name for p in parts if isinstance(p, Reference) and p.kind == "secret"]

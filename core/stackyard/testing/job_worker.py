@@ -14,7 +14,7 @@ from stackyard.claims import RunClaims
 from stackyard.components.base import Claims, Context
 from stackyard.components.feature_store import FeatureJob, FeatureStore
 from stackyard.store.store import open_store
-from stackyard.testing.in_stack import made_of
+from stackyard.testing.in_stack import context_of, made_of
 
 MOMENTS = ("before the claim", "after the claim", "after submitting")
 
@@ -55,8 +55,7 @@ def _die() -> None:
 
 
 def _work(given: dict[str, Any]) -> None:
-    folders: dict[str, Any] = {name: Path(path) for name, path in given["folders"].items()}
-    context = Context(**given["context"], **folders)
+    context = context_of(given["context"])
     claims = _Dying(claims_in(Path(given["claims"]), context), given["moment"])
     store = made_of("feature_store", given["settings"], replace(context, claims=claims))
     assert isinstance(store, FeatureStore)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,7 +43,7 @@ def silent_until_used(
         context, project=folder, cache_dir=folder / "cache", state_dir=folder / "state"
     )
 
-    threads = set(threading.enumerate())
+    before = begun()
     with unconnected():
         made = connect(inside)
         _ = made.capabilities
@@ -49,20 +51,32 @@ def silent_until_used(
         made.close()
         made.close()
     assert list(folder.iterdir()) == []
-    assert set(threading.enumerate()) <= threads, "a thread was started"
+    assert begun() <= before, "a thread or a process was started"
 
 
 @contextmanager
 def unconnected() -> Iterator[None]:
-    """Whatever connects to something is an error of the test."""
+    """Whatever connects to something fails, and so does the test, even if the error is caught."""
+    made: list[object] = []
 
-    def connected(*args: object) -> None:
-        raise AssertionError("a connection was made")
+    def connected(_: socket.socket, address: object, *given: object) -> None:
+        made.append(address)
+        raise AssertionError(f"a connection was made: {address}")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connected)
         patch.setattr(socket.socket, "connect_ex", connected)
         yield
+    assert made == [], "a connection was made"
+
+
+@contextmanager
+def logged() -> Iterator[StringIO]:
+    """What is logged meanwhile; it may hold secrets, so pytest, which would print it, gets none."""
+    said = StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(said)])
+        yield said
 
 
 @contextmanager
@@ -102,9 +116,14 @@ def until(look: Callable[[], T], seconds: float = 60.0) -> T:
     return found
 
 
+def begun() -> set[object]:
+    """What this process has started and has not ended: threads and processes."""
+    return {*threading.enumerate(), *psutil.Process().children()}
+
+
 def held(folder: Path) -> set[object]:
-    """What this process holds: threads, connections, and open files below ``folder``."""
+    """What this process holds: what it started, connections, and open files below ``folder``."""
     me = psutil.Process()
     files = {file.path for file in me.open_files() if Path(file.path).is_relative_to(folder)}
     connections = {(found.fd, found.laddr, found.raddr) for found in me.net_connections()}
-    return {*files, *connections, *threading.enumerate()}
+    return {*files, *connections, *begun()}

@@ -7,20 +7,22 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from threading import Timer
+from typing import IO, Any
 
 from stackyard import plugins
 from stackyard.components.base import Context
 from stackyard.distributions import normal_name
 from stackyard.graph import Graph
-from stackyard.testing.in_stack import made_of
 
 WAIT = 120.0  # seconds, for a process that has to import its tool
-_FOLDERS = ("project", "cache_dir", "state_dir")
-_TEXTS = ("name", "stack", "pipeline", "run", "step", "actor", "deadline")
+READY = "ready"
+LINES = 40  # of the errors of a process that failed
 _MAKING = """
 import json, sys
 given = json.loads(sys.argv[1])
@@ -110,81 +112,81 @@ def _modules(distributions: set[str]) -> set[str]:
     }
 
 
-def at_once(contract: type, settings: Mapping[str, Any], context: Context, token: str) -> list[Any]:
-    """What ``do_at_once`` of ``contract`` gives in two processes that begin it together."""
-    said = {
-        "contract": _contract_of(contract),
-        "settings": dict(settings),
-        "token": token,
-        "context": {name: getattr(context, name) for name in _TEXTS}
-        | {name: str(getattr(context, name)) for name in _FOLDERS},
-    }
-    return together(
-        [
-            sys.executable,
-            "-m",
-            "stackyard.testing.processes",
-            json.dumps({**said, "number": number}),
-        ]
-        for number in (0, 1)
-    )
-
-
 def together(
     commands: Iterable[Sequence[str]], environment: Mapping[str, str] | None = None
 ) -> list[Any]:
     """What commands that begin their work at the same moment print, as JSON on their last lines.
 
-    Each prints ``ready``, reads a line, and works.
+    Each prepares itself, calls ``begin``, and works.
+
+    Raises:
+        AssertionError: one failed, or took too long; says what it said last.
     """
-    running = [_begin(command, environment) for command in commands]
-    try:
-        for process in running:
-            assert process.stdout is not None
-            if process.stdout.readline() != "ready\n":
-                raise AssertionError(process.communicate(timeout=WAIT)[1])
+    with ExitStack() as ending:
+        running = [ending.enter_context(_begun(command, environment)) for command in commands]
+        processes = [process for process, _ in running]
+        hung = Timer(2 * WAIT, _kill, [processes])
+        hung.start()
+        ending.callback(hung.cancel)
+        who = "one of two processes at once" if len(running) > 1 else "a process of its own"
+        for process, error in running:
+            if not _ready(process):
+                raise AssertionError(f"{who} failed: {_said_last(process, error)}")
+        for process in processes:
+            _go(process)
         results = []
-        for process in running:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        for process in running:
-            out, error = process.communicate(timeout=WAIT)
-            assert process.returncode == 0, error
+        for process, error in running:
+            out, _ = process.communicate(timeout=WAIT)
+            if process.returncode != 0:
+                raise AssertionError(f"{who} failed: {_said_last(process, error)}")
             results.append(json.loads(out.splitlines()[-1]))
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
     return results
 
 
-def _begin(command: Sequence[str], environment: Mapping[str, str] | None) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment,
-    )  # fmt: skip
-
-
-def _contract_of(cls: type) -> str:
-    """The contract that a test class inherits, which another process can import."""
-    found = next(base for base in cls.__mro__ if base.__module__.startswith("stackyard.testing."))
-    return f"{found.__module__}:{found.__qualname__}"
-
-
-def _work(given: dict[str, Any]) -> None:
-    from stackyard.registry import load
-
-    contract = load(given["contract"], "contract")
-    fields = given["context"] | {name: Path(given["context"][name]) for name in _FOLDERS}
-    context = Context(**fields)
-    made = made_of(contract.kind, given["settings"], context)
-    print("ready", flush=True)
+def begin() -> None:
+    """Wait, in a process of ``together``, until the others are as far."""
+    print(f"\n{READY}", flush=True)
     sys.stdin.readline()
-    result = contract.do_at_once(made, given["number"], given["token"])
-    made.close()
-    print(json.dumps(result))
 
 
-if __name__ == "__main__":
-    _work(json.loads(sys.argv[1]))
+@contextmanager
+def _begun(
+    command: Sequence[str], environment: Mapping[str, str] | None
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """A process, and the file of its errors; killed at the end."""
+    with (
+        TemporaryFile("w+", errors="replace") as error,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=error, text=True,
+            env=environment,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            yield process, error
+        finally:
+            process.kill()
+
+
+def _kill(processes: Iterable[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.kill()
+
+
+def _ready(process: subprocess.Popen[str]) -> bool:
+    """Whether it begins; what was printed before it does is passed over."""
+    assert process.stdout is not None
+    return f"{READY}\n" in process.stdout
+
+
+def _go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def _said_last(process: subprocess.Popen[str], error: IO[str]) -> str:
+    """The last line of its errors, which names the exception, then those before it."""
+    code = process.wait(WAIT)
+    error.seek(0)
+    lines = error.read().rstrip().splitlines()[-LINES:]
+    return "\n".join([*lines[-1:], *lines[:-1]]) or f"exit code {code}; killed after {2 * WAIT:g} s"

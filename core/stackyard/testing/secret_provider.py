@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
@@ -19,7 +18,7 @@ from stackyard.flavors import SecretProvider
 from stackyard.secrets import Find, Secrets
 from stackyard.testing.contract import Contract
 from stackyard.testing.elsewhere import elsewhere
-from stackyard.testing.manners import deaf, unconnected
+from stackyard.testing.manners import begun, deaf, unconnected
 from stackyard.testing.processes import imported_for
 from stackyard.testing.secret_provider_work import find_all, run_in_pipeline
 
@@ -205,13 +204,13 @@ class SecretProviderContract(Contract, ABC):
     ) -> None:
         """Nothing is connected, read or started before, nor where the environment has the value."""
         self.keep({"TOKEN": "from the provider"}, project, monkeypatch)
-        threads = set(threading.enumerate())
+        before = begun()
         monkeypatch.setenv("TOKEN", "from the environment")
         secrets = Secrets(project, [descriptor])
         with unconnected():
             registry.load(descriptor.target, self.provider)
             assert secrets.lookup("TOKEN") == "from the environment"
-        assert set(threading.enumerate()) <= threads, "a thread was started"
+        assert begun() <= before, "a thread or a process was started"
         monkeypatch.delenv("TOKEN")
         assert secrets.lookup("TOKEN") == "from the provider"
 

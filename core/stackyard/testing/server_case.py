@@ -19,7 +19,7 @@ from stackyard.errors import Unsupported
 from stackyard.inference import PROBABILITY, encode_request
 from stackyard.models import MODEL, folder_digest, load_model, package_model, signature_from
 from stackyard.testing.component import ComponentContract
-from stackyard.testing.in_stack import give_secrets
+from stackyard.testing.in_stack import give_secrets, secrets_of
 
 Models = Callable[[int], ModelPackage]
 
@@ -146,7 +146,7 @@ class ServerCase(ComponentContract):
         """Before anything is deployed, for which secrets may be needed."""
         cls._settings = settings
         with pytest.MonkeyPatch.context() as patch:
-            give_secrets(cls.kind, settings, patch)
+            give_secrets(secrets_of(cls.kind, settings), patch)
             yield
 
     @pytest.fixture(scope="class")
