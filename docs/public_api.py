@@ -79,7 +79,10 @@ def _module(module: ModuleType) -> Iterator[str]:
     for name in names(module):
         value = getattr(module, name)
         home = getattr(value, "__module__", module.__name__)
-        if home != module.__name__ and home in MODULES and name in ONLY.get(home, (name,)):
+        if _is_alias(module, name):
+            shown = inspect.formatannotation(value).replace(f"{module.__name__}.", "")
+            yield f"{name} = {shown}"
+        elif home != module.__name__ and home in MODULES and name in ONLY.get(home, (name,)):
             yield f"{name} = {home}.{name}"
         else:
             yield from _named(name, value)
@@ -96,9 +99,15 @@ def _own(module: ModuleType, name: str) -> bool:
     value = vars(module)[name]
     if name.startswith("_") or inspect.ismodule(value) or name == "annotations":
         return False
+    if _is_alias(module, name):
+        return True
     return getattr(value, "__module__", module.__name__) == module.__name__ and (
         inspect.isclass(value) or inspect.isfunction(value) or name.isupper()
     )
+
+
+def _is_alias(module: ModuleType, name: str) -> bool:
+    return vars(module).get("__annotations__", {}).get(name) == "TypeAlias"
 
 
 def _named(name: str, value: Any) -> Iterator[str]:

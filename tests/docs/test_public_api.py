@@ -52,7 +52,7 @@ def test_what_a_page_tells_to_import_is_public(path: Path) -> None:
     assert [pair for pair in told(path) if pair[1] not in public.get(pair[0], ())] == []
 
 
-def test_a_class_has_its_attributes_and_what_it_inherits_from_none_of_the_page() -> None:
+def test_attributes_aliases_and_what_is_inherited_from_a_class_without_a_page() -> None:
     lines = document().splitlines()
     first = lines.index("class RegistryContract(ComponentContract)")
     shown = "\n".join(lines[first : lines.index("class ResourceContract(ABC)")])
@@ -60,3 +60,4 @@ def test_a_class_has_its_attributes_and_what_it_inherits_from_none_of_the_page()
     assert "deviations" not in shown  # ComponentContract's, which is on the page
     assert "    suffix: ClassVar[str]" in lines
     assert "    settings: fixture" in lines
+    assert "Entry = LoggedParam | LoggedMetric | LoggedTag | LoggedArtifact" in lines

@@ -25,7 +25,6 @@ from stackyard.pipeline import Pipeline
 from stackyard.plugins import load
 from stackyard.profile import KEYS
 from stackyard.registry import config_class, contract
-from stackyard.scaffold import known_point, names_of, plugin_files
 from stackyard.shape import field_docs, shape_of
 from stackyard.store import records
 from stackyard.store.formats import builtin_formats
@@ -338,29 +337,3 @@ def test_python_is_python(path: Path) -> None:
             ast.parse(block.text)
         except SyntaxError as exc:
             pytest.fail(f"{block}: line {exc.lineno}: {exc.msg}")
-
-
-# What ``plugin new`` writes
-
-NEW = r"`stackyard plugin new (\S+) --kind (\S+)`"
-NAMED = (
-    r"class (Test\w+)\(",
-    r'"flavor": "(.+?)"',
-    r'(?:format|provider) = "(.+?)"',
-    r'"class": "(.+?)"',
-)
-
-
-@pytest.mark.parametrize(
-    "name", [p.name for p in REFERENCE.glob("*.md") if re.search(NEW, page(p.name))]
-)
-def test_what_is_written_is_called_as_on_its_page(name: str) -> None:
-    [(distribution, kind)] = set(re.findall(NEW, page(name)))
-    point = known_point(kind)
-    written = plugin_files(names_of(distribution, [point]), [point])[f"tests/test_{point}.py"]
-    shown = "\n".join(
-        block.text for block in blocks(REFERENCE / name) if block.language == "python"
-    )
-    for pattern in NAMED:
-        assert set(re.findall(pattern, shown)) <= set(re.findall(pattern, written)), pattern
-    assert re.search(NAMED[0], shown)

@@ -45,8 +45,9 @@ class ComponentContract(Contract, ABC):
     def settings(cls) -> Mapping[str, Any] | None:
         """What a stack says of the component: ``{"flavor": "acme", "url": "..."}``.
 
-        Relative paths count from the project, which every test has anew. Secrets are references,
-        ``"${secret:ACME_TOKEN}"``: one that is not in the environment is given a value.
+        Relative paths count from the project, which every test has anew, or of a server and an
+        orchestrator every class. Secrets are references, ``"${secret:ACME_TOKEN}"``: one that is
+        not in the environment is given a value.
 
         None: the component is not made by a stack, as those in memory are not. Then ``connect`` has
         to be overridden, and what is about stacks is skipped.
