@@ -25,3 +25,9 @@ def test_every_command_of_the_design_is_there() -> None:
         "data pull", "data verify", "doctor",
     ]:  # fmt: skip
         assert f"# stackyard {command}\n" in text, command
+
+
+def test_what_is_required_has_no_brackets() -> None:
+    """A command that is typed from the page as it stands there is not refused."""
+    text = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    assert "    stackyard plugin new NAME --kind K [--kind K]... [--dir DIR]\n" in text
