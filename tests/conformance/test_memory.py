@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from stackyard.testing import (
     TrackerContract,
     ValidatorContract,
 )
+from stackyard.testing.server_case import Models
 
 
 class TestMemoryTracker(TrackerContract):
@@ -72,6 +74,14 @@ class TestMemoryServer(ServerContract):
     """The server's contract."""
 
     backend = MemoryServer()
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def others(cls, models: Models) -> Iterator[None]:
+        """What else is served stays, and nothing else does."""
+        cls.backend.deploy(models(1), "others", "1")
+        yield
+        assert [endpoint.name for endpoint in cls.backend.list()] == ["others"]
 
     def connect(self, context: Context) -> Server:
         return self.backend.of(context)

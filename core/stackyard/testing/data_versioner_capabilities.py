@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from stackyard.components.data_versioner import DataDiff, DataVersioner
 from stackyard.errors import NotFound, Unavailable, Unsupported
 from stackyard.testing.component import DEADLINE
 from stackyard.testing.data_versioner_case import FILES, DataVersionerCase, read, write
+from stackyard.testing.manners import needs
 
 
 class DataVersionerCapabilities(DataVersionerCase):
@@ -22,7 +24,7 @@ class DataVersionerCapabilities(DataVersionerCase):
         self, versioner: DataVersioner, data: Path, tmp_path: Path
     ) -> None:
         """By file, sorted (capability ``diff``)."""
-        self._needs(versioner, "diff")
+        needs(versioner, "diff")
         first = versioner.commit(data, "flights")
         (data / "a.csv").write_text("changed")
         (data / "empty.txt").unlink()
@@ -41,7 +43,7 @@ class DataVersionerCapabilities(DataVersionerCase):
         self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
     ) -> None:
         """Verifying names the file; checking out refuses and makes nothing (``verify``)."""
-        self._needs(versioner, "verify")
+        needs(versioner, "verify")
         version = versioner.commit(data, "flights")
         assert list(versioner.verify("flights", version.id)) == []
         with pytest.raises(NotFound):
@@ -56,12 +58,13 @@ class DataVersionerCapabilities(DataVersionerCase):
         assert not (tmp_path / "out").exists()
         assert later.commit(data, "flights") == version  # the content is at hand: it is kept anew
         assert list(later.verify("flights", version.id)) == []
+        later.close()
 
     def test_18_what_is_pushed_is_pulled_elsewhere(
         self, versioner: DataVersioner, context: Context, data: Path, tmp_path: Path
     ) -> None:
         """By name and id alone, the whole version (capability ``remote``)."""
-        self._needs(versioner, "remote")
+        needs(versioner, "remote")
         versions = [versioner.commit(data, "flights"), versioner.commit(data / "a.csv", "flights")]
         for name in ("flights", "fligths"):  # what is at hand is not yet in the remote
             for version in versions:
@@ -89,7 +92,7 @@ class DataVersionerCapabilities(DataVersionerCase):
 
     def test_19_pulling_repairs(self, versioner: DataVersioner, data: Path, tmp_path: Path) -> None:
         """Pushing what is damaged is refused (capabilities ``remote`` and ``verify``)."""
-        self._needs(versioner, "remote", "verify")
+        needs(versioner, "remote", "verify")
         version = versioner.commit(data, "flights")
         versioner.push("flights", version.id)
         if not self.damage(versioner, "flights", version.id, "deep/er/b.bin"):
@@ -104,12 +107,12 @@ class DataVersionerCapabilities(DataVersionerCase):
         assert self.damage(versioner, "flights", version.id, "only/here.csv")
         with pytest.raises(NotFound, match=r"only/here\.csv"):
             versioner.push("flights", version.id)
-        with pytest.raises(NotFound):
-            self.elsewhere(versioner.context).pull("flights", version.id)
+        with closing(self.elsewhere(versioner.context)) as other, pytest.raises(NotFound):
+            other.pull("flights", version.id)
 
     def test_20_what_it_cannot_do_it_says(self, versioner: DataVersioner, data: Path) -> None:
         """Unsupported for each capability that it does not have, which it names."""
-        lacking = {"remote", "diff", "verify"} - versioner.capabilities
+        lacking = versioner.optional.keys() - versioner.capabilities
         if not lacking:
             pytest.skip("has all capabilities")
         version = versioner.commit(data, "flights").id
@@ -143,8 +146,3 @@ class DataVersionerCapabilities(DataVersionerCase):
         made.checkout("flights", version.id, tmp_path / "out")
         assert read(tmp_path / "out") == FILES
         made.close()
-
-    def _needs(self, versioner: DataVersioner, *capabilities: str) -> None:
-        missing = set(capabilities) - versioner.capabilities
-        if missing:
-            pytest.skip(f"does not have {', '.join(sorted(missing))}")

@@ -14,11 +14,10 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.feature_store import FeatureStore, FeaturesUsed
 from stackyard.errors import InvalidInput, NotFound, Unsupported
-from stackyard.testing.feature_store_jobs import JobContract, able
+from stackyard.testing.feature_store_jobs import JobContract
+from stackyard.testing.manners import needs
 from stackyard.testing.stand_ins import Journal
 from stackyard.testing.weather import HOUR, WEATHER, hours, plain, questions, weather
-
-CAPABILITIES = ("apply", "write", "materialize", "online", "teardown", "by_reference", "jobs")
 
 
 class FeatureStoreContract(JobContract):
@@ -114,7 +113,7 @@ class FeatureStoreContract(JobContract):
 
     def test_20_defining_again(self, store: FeatureStore) -> None:
         """The same changes nothing; another replaces that view and leaves the others."""
-        able(store, "apply")
+        needs(store, "apply")
         first = store.apply([WEATHER, replace(WEATHER, name="sea")])
         assert list(first) == [WEATHER.view, replace(WEATHER, name="sea").view]
         assert list(store.apply([WEATHER])) == [WEATHER.view]
@@ -126,14 +125,14 @@ class FeatureStoreContract(JobContract):
 
     def test_21_a_definition_that_cannot_be(self, store: FeatureStore) -> None:
         """InvalidInput, and none of the others is defined."""
-        able(store, "apply")
+        needs(store, "apply")
         with pytest.raises(InvalidInput):
             store.apply([WEATHER, replace(WEATHER, name="sea", source="no/such/place.parquet")])
         assert list(store.describe()) == []
 
     def test_22_writing(self, store: FeatureStore, context: Context) -> None:
         """The same rows again change nothing; what is written later counts, in any order."""
-        able(store, "write")
+        needs(store, "write")
         self.given(context, WEATHER, weather())
         state = store.state()
         store.write("weather", weather())
@@ -150,7 +149,7 @@ class FeatureStoreContract(JobContract):
 
     def test_23_rows_that_do_not_fit(self, store: FeatureStore, context: Context) -> None:
         """InvalidInput, and nothing is written; NotFound where there is no such view."""
-        able(store, "write")
+        needs(store, "write")
         self.given(context, WEATHER, weather())
         good = weather()
         for rows in (
@@ -173,7 +172,7 @@ class FeatureStoreContract(JobContract):
         self, store: FeatureStore, context: Context
     ) -> None:
         """A new feature is null in them."""
-        able(store, "apply")
+        needs(store, "apply")
         self.given(context, WEATHER, weather())
         store.apply([replace(WEATHER, features={"temp": "float64", "wind": "float64"})])
         asked = ["weather:temp", "weather:wind"]
@@ -182,7 +181,7 @@ class FeatureStoreContract(JobContract):
 
     def test_25_online(self, store: FeatureStore, context: Context) -> None:
         """The newest value at or before the end; null where there is none; rows stay."""
-        able(store, "materialize")
+        needs(store, "materialize")
         self.given(context, WEATHER, weather())
         asked = questions(["LGA", "JFK", "ZZZ", None, "JFK"], [0] * 5)[["origin"]]
         asked.index = pd.Index([5, 5, 3, 2, 1])
@@ -205,7 +204,7 @@ class FeatureStoreContract(JobContract):
         self, store: FeatureStore, context: Context
     ) -> None:
         """Also rows about a time before the end of the last materialization."""
-        able(store, "materialize")
+        needs(store, "materialize")
         self.given(context, WEATHER, weather())
         store.materialize(_hour(5))
         late = weather().assign(time=hours([2, 4, 1]), temp=[12.0, 14.0, 11.0])
@@ -217,7 +216,7 @@ class FeatureStoreContract(JobContract):
 
     def test_27_teardown(self, store: FeatureStore, context: Context) -> None:
         """Nothing is left, and all can be defined again."""
-        able(store, "teardown")
+        needs(store, "teardown")
         self.given(context, WEATHER, weather())
         store.teardown()
         store.teardown()
@@ -228,7 +227,7 @@ class FeatureStoreContract(JobContract):
 
     def test_28_by_reference(self, store: FeatureStore, context: Context, tmp_path: Path) -> None:
         """From a Parquet file to a new one, as ``historical``."""
-        able(store, "by_reference")
+        needs(store, "by_reference")
         self.given(context, WEATHER, weather())
         asked = questions(["LGA", "ZZZ", "JFK"], [3, 3, 3])
         rows, target = tmp_path / "rows.parquet", tmp_path / "joined.parquet"
@@ -240,7 +239,6 @@ class FeatureStoreContract(JobContract):
 
     def test_32_what_it_cannot_is_said(self, store: FeatureStore, tmp_path: Path) -> None:
         """Unsupported, naming the capabilities that there are."""
-        assert store.capabilities <= set(CAPABILITIES)
         path, when = tmp_path / "rows.parquet", datetime(2013, 1, 1, tzinfo=UTC)
         calls: dict[str, Callable[[], object]] = {
             "apply": lambda: store.apply([WEATHER]),
@@ -253,7 +251,7 @@ class FeatureStoreContract(JobContract):
             ),
             "jobs": lambda: store.poll("1"),
         }
-        for capability in set(CAPABILITIES) - store.capabilities:
+        for capability in store.optional.keys() - store.capabilities:
             with pytest.raises(Unsupported, match=capability):
                 calls[capability]()
 

@@ -21,7 +21,7 @@ from stackyard.testing import job_worker
 from stackyard.testing.feature_store_joins import JoinContract
 from stackyard.testing.in_stack import facts_of
 from stackyard.testing.job_worker import MOMENTS, claims_in, submit
-from stackyard.testing.manners import until
+from stackyard.testing.manners import needs, until
 from stackyard.testing.processes import WAIT
 from stackyard.testing.weather import WEATHER, plain, questions, weather
 
@@ -37,7 +37,7 @@ class JobContract(JoinContract):
         self, store: FeatureStore, context: Context, tmp_path: Path
     ) -> None:
         """A step that is tried again gets the job that is under way; for another, another."""
-        able(store, "jobs")
+        needs(store, "jobs")
         rows, target = self._asked(context, tmp_path)
         within = replace(context, claims=claims_in(tmp_path, context))
         jobs = [submit(self.connect(within), rows, target) for _ in range(2)]
@@ -59,7 +59,7 @@ class JobContract(JoinContract):
         moment: str,
     ) -> None:
         """Whenever the worker is killed: the step that is tried again gets the one job."""
-        able(store, "jobs")
+        needs(store, "jobs")
         rows, target = self._asked(context, tmp_path)
         said = {
             "settings": dict(stated), "rows": str(rows), "target": str(target), "moment": moment,
@@ -81,7 +81,7 @@ class JobContract(JoinContract):
         self, store: FeatureStore, context: Context, tmp_path: Path
     ) -> None:
         """Cancelled, done or failed, which says why; an unknown one is NotFound."""
-        able(store, "jobs")
+        needs(store, "jobs")
         rows, target = self._asked(context, tmp_path)
         first = submit(store, rows, target)
         store.cancel(first.id)
@@ -104,12 +104,6 @@ class JobContract(JoinContract):
         self.given(context, WEATHER, weather())
         questions(["LGA"], [3]).to_parquet(folder / "rows.parquet")
         return folder / "rows.parquet", folder / "joined.parquet"
-
-
-def able(store: FeatureStore, capability: str) -> None:
-    """Skip the test where the store cannot do what it is about."""
-    if capability not in store.capabilities:
-        pytest.skip(f"this store cannot {capability}")
 
 
 def ended(store: FeatureStore, job: str) -> FeatureJob:

@@ -28,6 +28,7 @@ class JoinContract(ComponentContract):
         store = self.connect(context)
         store.apply([definition])
         store.write(definition.name, rows)
+        store.close()
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> Context:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from stackyard.components.base import Component, Context
+from stackyard.errors import Unsupported
 
 C = TypeVar("C", bound=Component)
 T = TypeVar("T")
@@ -84,6 +85,25 @@ def deaf() -> Iterator[str]:
     """Host and port of what takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:  # and nobody ever accepts
         yield "{}:{}".format(*listening.getsockname())
+
+
+def needs(
+    component: Component, *capabilities: str, refused: Callable[[], object] | None = None
+) -> None:
+    """Skip where the component lacks one of these, after it refused in the contract's words.
+
+    Args:
+        component: the one under test.
+        capabilities: what the test is about.
+        refused: asks for what they stand for; left out where another test does.
+    """
+    lacking = [one for one in capabilities if one not in component.capabilities]
+    if not lacking:
+        return
+    if refused is not None:
+        with pytest.raises(Unsupported, match=lacking[0]):
+            refused()
+    pytest.skip(f"without the capability {', '.join(lacking)}")
 
 
 def side_by_side(work: Callable[[T], R], given: Iterable[T]) -> list[R]:

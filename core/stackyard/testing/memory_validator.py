@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from stackyard.components.base import Context
@@ -76,7 +77,7 @@ class MemoryValidator(Validator):
             except TypeError as exc:
                 return Check(one.type, "error", message=f"{column!r}: {exc}", **given)
             given |= {"unexpected": len(wrong), "total": len(values)}
-            given["examples"] = tuple(str(v) for v in wrong[:examples])
+            given["examples"] = tuple(str(v) for v in wrong.head(examples))
             bad = len(wrong) > (1 - one.kwargs.get("mostly", 1)) * len(values)
             message = ""
         verdict = "fail" if bad or one.type in self._failing else "pass"
@@ -93,8 +94,23 @@ def _wrong(one: Expectation) -> Iterator[str]:
     for name in known:
         if name in _NEEDED and name not in one.kwargs:
             yield f"needs the argument {name!r}"
+        elif not _fits(one, name):
+            yield f"{name!r} cannot be {one.kwargs[name]!r}"
     if "min_value" in known and not any(one.kwargs.get(b) is not None for b in _BOUNDS):
         yield "needs 'min_value' or 'max_value'"
+
+
+def _fits(one: Expectation, name: str) -> bool:
+    """Whether an argument has a value that it can have."""
+    value = one.kwargs.get(name)
+    some = isinstance(value, Collection) and not isinstance(value, str)
+    if name == "column":
+        return isinstance(value, str) and value != ""
+    if name == "value_set":
+        return some
+    if name == "mostly" or "column" not in _ARGUMENTS[one.type]:
+        return value is None or isinstance(value, Real)
+    return not some
 
 
 def _within(value: Any, kwargs: Mapping[str, Any]) -> Any:

@@ -6,15 +6,8 @@ import pytest
 
 from stackyard.components.monitor import Monitor, Watch
 from stackyard.errors import InvalidInput
-from stackyard.testing.monitor_case import (
-    MODEL,
-    ROWS,
-    MonitorCase,
-    flights,
-    inputs,
-    needs,
-    winter,
-)
+from stackyard.testing.manners import needs
+from stackyard.testing.monitor_case import MODEL, ROWS, MonitorCase, flights, inputs, winter
 
 
 class MonitorCapabilities(MonitorCase):
@@ -22,8 +15,8 @@ class MonitorCapabilities(MonitorCase):
 
     def test_19_quality_is_told_by_shares_of_rows(self, monitor: Monitor) -> None:
         """Missing rows, values that are out of range or new, beside those of the reference."""
-        needs(monitor, "quality")
         base, now = inputs(flights(0)), inputs(flights(1))
+        needs(monitor, "quality", refused=lambda: monitor.quality(now, base, ()))
         base.loc[: ROWS // 10 - 1, "delay"] = None
         now.loc[: ROWS // 5 - 1, "delay"] = None
         now.loc[: ROWS // 4 - 1, "carrier"] = "YV"
@@ -50,8 +43,9 @@ class MonitorCapabilities(MonitorCase):
 
     def test_20_performance_is_told_once_labels_came(self, monitor: Monitor) -> None:
         """Of probabilities, classes and numbers; worse than the reference has drifted."""
-        needs(monitor, "performance")
         base, now = flights(0), flights(1)
+        asked = now, base, "late", "predict"
+        needs(monitor, "performance", refused=lambda: monitor.performance(*asked, "class"))
         report = monitor.compare(now, base, MODEL)
         found = {(s.column, s.method): s for s in report.of("performance")}
         right = (now["predict"] == now["late"]).mean()
@@ -111,8 +105,8 @@ class MonitorCapabilities(MonitorCase):
     def test_23_the_tools_own_page(self, monitor: Monitor) -> None:
         """Of the columns that can be compared; it loads nothing from anywhere, and runs nothing
         that the data holds."""
-        needs(monitor, "html")
         base, now = inputs(flights(0)), winter(inputs(flights(1)))
+        needs(monitor, "html", refused=lambda: monitor.page(now, base))
         for frame in (base, now):
             frame["</script><b id=mark>"] = frame["carrier"].replace("DL", "</script><b id=mark>")
         text = monitor.page(now.assign(gone=None), base.assign(gone=1.0))

@@ -12,9 +12,8 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.monitor import Monitor, Watch
 from stackyard.components.monitor_report import MonitorReport, Score, Subject
-from stackyard.errors import Unsupported
 from stackyard.testing.component import ComponentContract
-from stackyard.testing.stand_ins import Journal
+from stackyard.testing.stand_ins import context_in
 
 ROWS = 1500
 MODEL = Watch(predictions=("probability", "predict"), label="late")
@@ -73,17 +72,7 @@ class MonitorCase(ComponentContract):
     @pytest.fixture
     def context(self, tmp_path: Path) -> Context:
         """A context as core gives it to a step; override to put more into it."""
-        (tmp_path / "project").mkdir(exist_ok=True)
-        folder = tmp_path / "project" / ".stackyard"
-        return Context(
-            name="monitor",
-            stack="local",
-            project=tmp_path / "project",
-            cache_dir=folder / "cache",
-            state_dir=folder / "state",
-            step="monitor",
-            journal=Journal(),
-        )
+        return context_in(tmp_path / "project", "monitor", "monitor")
 
     @pytest.fixture
     def monitor(self, context: Context) -> Any:
@@ -101,18 +90,3 @@ def verdicts(report: MonitorReport, subject: Subject = "input") -> dict[str, boo
 def score_of(report: MonitorReport, column: str, subject: Subject = "input") -> Score:
     """The score of a column."""
     return next(score for score in report.of(subject) if score.column == column)
-
-
-def needs(monitor: Monitor, capability: str) -> None:
-    """Skip where it has not the capability; then it must refuse in the words of the contract."""
-    if capability in monitor.capabilities:
-        return
-    frame = flights()
-    calls: dict[str, Any] = {
-        "quality": lambda: monitor.quality(frame, frame, ()),
-        "performance": lambda: monitor.performance(frame, frame, "late", "predict", "class"),
-        "html": lambda: monitor.page(frame, frame),
-    }
-    with pytest.raises(Unsupported, match=capability):
-        calls[capability]()
-    pytest.skip(f"this monitor cannot {capability}")

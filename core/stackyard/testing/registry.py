@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,10 @@ class RegistryContract(RegistryAliases):
         """Same name, digest and run: the same version. Another run: another version."""
         one, two = package(1), package(2)
         assert registry.register(name, one).version == "1"
-        assert self.connect(context).register(name, two).version == "2"
-        assert self.connect(context).register(name, one).version == "1"
-        assert self.of_run(context).register(name, one).version == "3"
+        with closing(self.connect(context)) as again, closing(self.of_run(context)) as other:
+            assert again.register(name, two).version == "2"
+            assert again.register(name, one).version == "1"
+            assert other.register(name, one).version == "3"
 
     def test_04_a_damaged_package_is_refused(
         self, registry: Registry, name: str, package: Any
@@ -96,7 +97,8 @@ class RegistryContract(RegistryAliases):
         """By number, not by text; one model or all."""
         given = package()
         for _ in range(11):
-            self.of_run(context).register(name, given)
+            with closing(self.of_run(context)) as other:
+                other.register(name, given)
         listed = registry.list(name)
         assert [v.version for v in listed] == [str(n) for n in range(11, 0, -1)]
         assert {v.version for v in registry.list() if v.name == name} == {v.version for v in listed}
@@ -117,6 +119,7 @@ class RegistryContract(RegistryAliases):
         assert Path(fetched.uri).is_dir()
         assert (load_model(fetched).predict(rows()) == expected).all()
         assert elsewhere.fetch(version) == fetched
+        elsewhere.close()
 
     def test_13_fetching_what_is_gone(self, registry: Registry, name: str, package: Any) -> None:
         """NotFound."""
@@ -131,8 +134,8 @@ class RegistryContract(RegistryAliases):
         version = registry.register(name, package())
         if not self.damage(registry, version):
             pytest.skip("without damage(): nothing that is kept can be changed")
-        with pytest.raises(DigestMismatch):
-            self.connect(context).fetch(version)
+        with closing(self.connect(context)) as later, pytest.raises(DigestMismatch):
+            later.fetch(version)
 
     # What is asked for wrongly
 
@@ -153,7 +156,7 @@ class RegistryContract(RegistryAliases):
         for wrong in (f"{name}/../{other.name}", "..", "", "a\nb", "a' or 'a'='a", "x" * 300):
             with pytest.raises((NotFound, InvalidInput)):
                 registry.get(wrong)
-            with contextlib.suppress(InvalidInput):
+            with suppress(InvalidInput):
                 assert list(registry.list(wrong)) == []
 
     def test_16_what_it_cannot_do_it_says(

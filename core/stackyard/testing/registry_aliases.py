@@ -11,7 +11,9 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.registry import Registry
 from stackyard.errors import InvalidInput, NotFound
-from stackyard.testing.registry_case import RegistryCase, needs
+from stackyard.testing.manners import needs
+from stackyard.testing.registry_case import RegistryCase
+from stackyard.testing.stand_ins import Journal
 
 
 class RegistryAliases(RegistryCase):
@@ -59,7 +61,7 @@ class RegistryAliases(RegistryCase):
         self, context: Context, name: str, package: Any
     ) -> None:
         """Who, when, from, to and why, whichever way it was changed; no change, no entry."""
-        history = _History()
+        history = Journal()
         registry = self.connect(replace(context, actor="anna", history=history))
         needs(registry, "alias")
         before = time.time()
@@ -98,13 +100,3 @@ class RegistryAliases(RegistryCase):
             registry.request_alias(name, "champion", "7")
         with pytest.raises(NotFound):
             registry.promotion("no-such-request")
-
-
-class _History:
-    """A history that is a list."""
-
-    def __init__(self) -> None:
-        self.entries: list[Any] = []
-
-    def add(self, entry: Any) -> None:
-        self.entries.append(entry)

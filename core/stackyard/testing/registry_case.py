@@ -97,12 +97,6 @@ class RegistryCase(ComponentContract):
         return made
 
 
-def needs(registry: Registry, capability: str) -> None:
-    """Skip the test where the registry does not have the capability."""
-    if capability not in registry.capabilities:
-        pytest.skip(f"without the capability {capability!r}")
-
-
 def _at_once(registry: Registry) -> str:
     """A model's name that only the processes of one test use."""
     return f"delays-{registry.context.run}"

@@ -13,8 +13,8 @@ import pytest
 from stackyard.components.server import Server
 from stackyard.errors import Conflict, InvalidInput, NotFound
 from stackyard.inference import decode_response, encode_request
-from stackyard.testing.manners import until
-from stackyard.testing.server_case import Ended, Models, ServerCase, ask, capable, rows
+from stackyard.testing.manners import needs, until
+from stackyard.testing.server_case import Ended, Models, ServerCase, ask, rows
 
 
 class ServerTraffic(ServerCase):
@@ -22,7 +22,7 @@ class ServerTraffic(ServerCase):
 
     def test_13_versions_get_their_share(self, server: Server, shared: str) -> None:
         """Of the requests, while they come (capability ``canary``)."""
-        capable(server, "canary", "set_traffic", shared, {"1": 100})
+        needs(server, "canary", refused=lambda: server.set_traffic(shared, {"1": 100}))
         made = server.set_traffic(shared, {"1": 70, "2": 30})
         assert (made.traffic, made.champion) == ({"1": 70, "2": 30}, "1")
         assert server.status(shared) == made
@@ -37,7 +37,7 @@ class ServerTraffic(ServerCase):
 
     def test_14_what_is_no_traffic_is_refused(self, server: Server, shared: str) -> None:
         """A sum that is not 100, a share that is none, an unknown version; nothing is changed."""
-        capable(server, "canary", "set_traffic", shared, {"1": 100})
+        needs(server, "canary", refused=lambda: server.set_traffic(shared, {"1": 100}))
         before = server.set_traffic(shared, {"1": 60, "2": 40})
         wrong: list[dict[str, Any]] = [
             {"1": 60, "2": 41}, {"1": 60}, {}, {"1": 150, "2": -50}, {"1": 99.5, "2": 0.5},
@@ -51,7 +51,7 @@ class ServerTraffic(ServerCase):
 
     def test_15_a_version_is_promoted_and_rolled_back(self, server: Server, shared: str) -> None:
         """The one before stays ready; a rollback never goes forward (capability ``canary``)."""
-        capable(server, "canary", "promote", shared, "1")
+        needs(server, "canary", refused=lambda: server.promote(shared, "1"))
         server.set_traffic(shared, {"1": 90, "2": 10})
         made = server.promote(shared, "2")
         assert (made.champion, made.previous, made.traffic) == ("2", "1", {"2": 100, "1": 0})
@@ -66,7 +66,7 @@ class ServerTraffic(ServerCase):
 
     def test_16_a_canary_is_rolled_back(self, server: Server, models: Models, shared: str) -> None:
         """The champion gets everything again (capability ``canary``)."""
-        capable(server, "canary", "rollback", shared)
+        needs(server, "canary", refused=lambda: server.rollback(shared))
         server.set_traffic(shared, {"1": 20, "2": 80})
         with pytest.raises(Conflict, match="80"):
             server.deploy(models(3), shared, "3")
@@ -77,7 +77,7 @@ class ServerTraffic(ServerCase):
 
     def test_17_changes_fail_no_request(self, server: Server, models: Models, shared: str) -> None:
         """Traffic, promotion, rollback and a new version while requests come (``canary``)."""
-        capable(server, "canary", "promote", shared, "1")
+        needs(server, "canary", refused=lambda: server.promote(shared, "1"))
         self.can_answer()
         over = threading.Event()
         seen: list[str] = []
@@ -116,7 +116,7 @@ class ServerTraffic(ServerCase):
 
     def test_18_a_shadow_sees_what_nobody_sees(self, server: Server, shared: str) -> None:
         """Every request; none of its answers is given (capability ``shadow``)."""
-        capable(server, "shadow", "set_shadow", shared, "1")
+        needs(server, "shadow", refused=lambda: server.set_shadow(shared, "1"))
         made = server.set_shadow(shared, "2")
         assert (made.shadow, made.traffic) == ("2", {"1": 100, "2": 0})
         with pytest.raises(Conflict, match="100"):
@@ -134,7 +134,7 @@ class ServerTraffic(ServerCase):
 
     def test_19_a_shadow_ends(self, server: Server, shared: str) -> None:
         """With traffic of its own, promotion or rollback (capability ``shadow``)."""
-        capable(server, "shadow", "set_shadow", shared, "1")
+        needs(server, "shadow", refused=lambda: server.set_shadow(shared, "1"))
         endings: dict[str, Any] = {
             "traffic": lambda: server.set_traffic(shared, {"1": 90, "2": 10}),
             "rollback": lambda: server.rollback(shared),
@@ -148,7 +148,7 @@ class ServerTraffic(ServerCase):
     def test_20_what_was_answered_is_logged(self, server: Server, shared: str) -> None:
         """Each row with inputs, outputs, version, role and time, when ``inferences`` is called; of
         what was refused only why (capability ``log``)."""
-        capable(server, "log", "inferences", shared)
+        needs(server, "log", refused=lambda: server.inferences(shared))
         frame = rows(9, seed=5)
         began = pd.Timestamp.now("UTC")
         given = server.predict(shared, encode_request(frame, id=f"logged-{began.value}"))
@@ -175,7 +175,7 @@ class ServerTraffic(ServerCase):
 
     def test_21_the_log_stays(self, server: Server, ended: Ended) -> None:
         """After the endpoint was ended (capability ``log``); before it, there is none."""
-        capable(server, "log", "inferences", ended.name)
+        needs(server, "log", refused=lambda: server.inferences(ended.name))
         with pytest.raises(NotFound, match="never"):
             server.inferences("never")
         assert ended.logged_before == 0

@@ -67,7 +67,7 @@ def context_in(project: Path, kind: str, step: str) -> Context:
 
 
 class Journal:
-    """Stands for the record of a step; nothing is kept."""
+    """Stands for the record of a step, or a history; nothing is kept."""
 
     def __init__(self) -> None:
         self.entries: list[Any] = []

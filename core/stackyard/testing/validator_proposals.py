@@ -10,6 +10,7 @@ import pytest
 from stackyard.components.validator import Suite, Validator
 from stackyard.errors import InvalidInput
 from stackyard.suites import read_suite, written
+from stackyard.testing.manners import needs
 from stackyard.testing.validator_case import ROWS, ValidatorCase, flights
 
 
@@ -20,8 +21,7 @@ class ProposalContract(ValidatorCase):
         self, validator: Validator, tmp_path: Path
     ) -> None:
         """It says something of every column, and its file is read as the same suite."""
-        if "profile" not in validator.capabilities:
-            pytest.skip("this validator cannot profile")
+        needs(validator, "profile")
         frame = flights()
         for one in (frame.set_axis(range(frame.shape[1]), axis=1), frame):
             proposed = validator.profile(one, "flights")
@@ -38,8 +38,7 @@ class ProposalContract(ValidatorCase):
         self, validator: Validator, tmp_path: Path
     ) -> None:
         """The history passes; another schema, more nulls, other units, values, volume do not."""
-        if "learn" not in validator.capabilities:
-            pytest.skip("this validator cannot learn")
+        needs(validator, "learn")
         history = [flights(seed, ROWS + seed % 7) for seed in range(12)]
         learned = validator.learn(history, "flights", false_alarms=0.05)
         assert through_a_file(learned, tmp_path) == learned

@@ -12,7 +12,7 @@ from acme_tools.data_versioner import AcmeDataVersioner
 
 
 class TestAcmeDataVersioner(DataVersionerContract):
-    """Every test of the contract is inherited."""
+    """Where the data versioner is reached over a network, add ``silent(address)``."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from stackyard.testing import FeatureStoreContract
 
 
 class TestAcmeFeatureStore(FeatureStoreContract):
-    """Every test of the contract is inherited."""
+    """Where the feature store is reached over a network, add ``silent(address)``."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:

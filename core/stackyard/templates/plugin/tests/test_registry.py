@@ -13,7 +13,7 @@ from acme_tools.registry import AcmeRegistry
 
 
 class TestAcmeRegistry(RegistryContract):
-    """Every test of the contract is inherited."""
+    """Where the registry is reached over a network, add ``silent(address)``."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from stackyard.testing import ServerContract
 
 
 class TestAcmeServer(ServerContract):
-    """Every test of the contract is inherited."""
+    """Where the server is reached over a network, add ``silent(address)``."""
 
     @pytest.fixture(scope="class")
     @classmethod

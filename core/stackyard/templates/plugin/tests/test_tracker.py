@@ -11,7 +11,7 @@ from acme_tools.tracker import AcmeTracker
 
 
 class TestAcmeTracker(TrackerContract):
-    """Every test of the contract is inherited."""
+    """Where the tracker is reached over a network, add ``silent(address)``."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class AcmeDataVersioner(DataVersioner):
             contextlib.suppress(AlreadyExists),  # then the first commit counts
             made_whole(note, overwrite=False) as made,
         ):
-            made.write_text(json.dumps({"version": asdict(version), "parts": parts}))
+            text = json.dumps({"version": asdict(version), "parts": parts})
+            made.write_text(text, encoding="utf-8")
         first, _ = self._find(name, version.id)
         self.note(first)
         return first
@@ -146,9 +147,12 @@ class AcmeDataVersioner(DataVersioner):
         folder = self._home / "files"
         folder.mkdir(parents=True, exist_ok=True)
         copy = folder / f".{uuid.uuid4().hex}"
-        shutil.copyfile(source, copy)
-        digest, size = _digest(copy), copy.stat().st_size
-        os.replace(copy, folder / digest)
+        try:
+            shutil.copyfile(source, copy)
+            digest, size = _digest(copy), copy.stat().st_size
+            os.replace(copy, folder / digest)
+        finally:
+            copy.unlink(missing_ok=True)
         return digest, size
 
 

@@ -5,6 +5,7 @@ What a tracker must keep is numbered in Stackyard's docs/reference/tracker.md.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import uuid
@@ -85,7 +86,8 @@ class AcmeTracker(Tracker):
 
     def discard(self, tracking_id: str) -> None:
         """Remove the run's folder."""
-        shutil.rmtree(self._home / tracking_id, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # it is discarded already
+            shutil.rmtree(self._home / tracking_id)
 
     def read(self, tracking_id: str) -> dict[str, Any]:
         """What the log and the files of a run say: a tool of your own has this already."""

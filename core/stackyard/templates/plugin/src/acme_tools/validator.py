@@ -22,13 +22,18 @@ from stackyard.errors import suggest
 if TYPE_CHECKING:
     import pandas as pd  # a stack is checked without it: import your tool where it is used
 
-# The vocabulary, and the arguments that each has to be given. It is spelled as in Great
-# Expectations, so that suites may go from one tool to the other.
-ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "expect_column_values_to_be_between": ("column", "min_value", "max_value"),
-    "expect_column_values_to_be_in_set": ("column", "value_set"),
-    "expect_column_values_to_not_be_null": ("column",),
-    "expect_table_row_count_to_be_between": ("min_value", "max_value"),
+# The vocabulary, and the arguments that each has to be given, with their types. It is spelled as
+# in Great Expectations, so that suites may go from one tool to the other.
+COLUMN, NUMBER, NUMBER_OR_TIME = str, (int, float), (int, float, str)
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "expect_column_values_to_be_between": {
+        "column": COLUMN,
+        "min_value": NUMBER_OR_TIME,
+        "max_value": NUMBER_OR_TIME,
+    },
+    "expect_column_values_to_be_in_set": {"column": COLUMN, "value_set": (list, tuple)},
+    "expect_column_values_to_not_be_null": {"column": COLUMN},
+    "expect_table_row_count_to_be_between": {"min_value": NUMBER, "max_value": NUMBER},
 }
 
 
@@ -80,7 +85,7 @@ class AcmeValidator(Validator):
             "fail" if len(unexpected) else "pass",
             unexpected=len(unexpected),
             total=len(values),
-            examples=tuple(str(value) for value in unexpected[:examples]),
+            examples=tuple(str(value) for value in unexpected.head(examples)),
         )
 
     def _unexpected(self, values: pd.Series[Any], one: Expectation) -> tuple[Any, Any]:
@@ -116,3 +121,5 @@ def wrong(one: Expectation) -> Iterator[str]:
     for name in known:
         if name not in one.kwargs:
             yield f"needs the argument {name!r}"
+        elif not isinstance(one.kwargs[name], known[name]) or one.kwargs[name] == "":
+            yield f"argument {name!r} cannot be {one.kwargs[name]!r}"
