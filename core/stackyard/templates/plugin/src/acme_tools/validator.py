@@ -116,7 +116,7 @@ def wrong(one: Expectation) -> Iterator[str]:
     known = ARGUMENTS[one.type]
     for name in one.kwargs:
         if name not in known:
-            near = suggest(name, known)
+            near = suggest(name, tuple(known))
             yield f"unknown argument {name!r}. Arguments: {', '.join(known)}.{near}"
     for name in known:
         if name not in one.kwargs:
