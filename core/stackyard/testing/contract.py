@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
+from stackyard import plugins
+from stackyard.flavors import ArtifactFormat, SecretProvider
 from stackyard.testing.guard import check_whole
+
+Offer = TypeVar("Offer", ArtifactFormat, SecretProvider)
 
 
 class Contract:
@@ -32,3 +36,15 @@ class Contract:
         reason = self.deviations.get(node.name) or self.deviations.get(node.originalname)
         if reason is not None:
             request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def offered(what: str, name: str, every: Iterable[Offer]) -> Offer:
+    """What a plugin says of the one with this name; fails the test where none offers it."""
+    found = {one.name: one for one in every}
+    if name not in found:
+        broken = "; ".join(f"{p}: {p.reason}" for p in plugins.load().broken)
+        pytest.fail(
+            f"no plugin offers a {what} {name!r}. There are {', '.join(found)}."
+            + (f" Broken plugins: {broken}" if broken else "")
+        )
+    return found[name]

@@ -15,8 +15,8 @@ from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
 from stackyard.errors import AlreadyExists, InvalidInput, NotFound
 from stackyard.testing.data_versioner_capabilities import DataVersionerCapabilities
-from stackyard.testing.data_versioner_case import FILES, read, write
-from stackyard.testing.manners import side_by_side
+from stackyard.testing.data_versioner_case import FILES, write
+from stackyard.testing.manners import files_in, side_by_side
 from stackyard.testing.stand_ins import Journal
 
 
@@ -35,7 +35,7 @@ class DataVersionerContract(DataVersionerCapabilities):
         assert (version.name, version.size, version.files) == ("flights", size, len(FILES))
         assert begun - 1 < version.committed < time.time() + 1
         assert versioner.checkout("flights", version.id, tmp_path / "out") == version
-        assert read(tmp_path / "out") == FILES
+        assert files_in(tmp_path / "out") == FILES
         one = versioner.commit(data / "a.csv", "table")
         assert (one.name, one.size, one.files) == ("table", len(FILES["a.csv"]), 1)
         assert (version.suffix, one.suffix) == ("", ".csv")
@@ -128,7 +128,7 @@ class DataVersionerContract(DataVersionerCapabilities):
         assert versioner.commit(data, "flights").id == version.id
         versioner.checkout("flights", version.id, tmp_path / "out")
         assert not (tmp_path / "out" / "a.csv").is_symlink()
-        assert read(tmp_path / "out") == FILES
+        assert files_in(tmp_path / "out") == FILES
 
     # Checking out
 
@@ -142,7 +142,7 @@ class DataVersionerContract(DataVersionerCapabilities):
         for target in (tmp_path / "some" / "where", tmp_path / "empty", Path("out")):
             versioner.checkout("flights", version.id, target)
             made = versioner.context.project / target
-            assert read(made) == FILES
+            assert files_in(made) == FILES
             assert not [p for p in made.parent.iterdir() if p.name.startswith(f".{made.name}")]
 
     def test_09_nothing_of_the_users_is_touched(
@@ -154,7 +154,7 @@ class DataVersionerContract(DataVersionerCapabilities):
         for target in (mine, mine / "notes.txt"):
             with pytest.raises(AlreadyExists):
                 versioner.checkout("flights", version.id, target)
-        assert read(mine) == {"notes.txt": b"mine"}
+        assert files_in(mine) == {"notes.txt": b"mine"}
 
     def test_10_overwriting_makes_it_exactly_the_version(
         self, versioner: DataVersioner, data: Path, tmp_path: Path
@@ -164,17 +164,17 @@ class DataVersionerContract(DataVersionerCapabilities):
         one = versioner.commit(data / "a.csv", "flights")
         target = write(tmp_path / "target", {"a.csv": b"old", "deep": b"a file", "extra": b"x"})
         versioner.checkout("flights", version.id, target, overwrite=True)
-        assert read(target) == FILES
+        assert files_in(target) == FILES
         versioner.checkout("flights", one.id, target, overwrite=True)
         assert target.read_bytes() == FILES["a.csv"]
         versioner.checkout("flights", version.id, target, overwrite=True)
-        assert read(target) == FILES
+        assert files_in(target) == FILES
         own = versioner.context.project / ".stackyard" / "store"
         write(own, {"run": b"a record"})
         for kept in (Path("."), Path(".stackyard"), own):
             with pytest.raises(InvalidInput):
                 versioner.checkout("flights", version.id, kept, overwrite=True)
-        assert data.is_dir() and read(own) == {"run": b"a record"}
+        assert data.is_dir() and files_in(own) == {"run": b"a record"}
 
     def test_11_a_version_stays_what_it_is(
         self, versioner: DataVersioner, data: Path, tmp_path: Path
@@ -189,7 +189,7 @@ class DataVersionerContract(DataVersionerCapabilities):
                 file.write(b"3,AA\n")
             (folder / "empty.txt").unlink()
         versioner.checkout("flights", version.id, tmp_path / "later")
-        assert read(tmp_path / "later") == FILES
+        assert files_in(tmp_path / "later") == FILES
         assert versioner.commit(data, "flights").id != version.id
 
     # Finding
@@ -255,4 +255,4 @@ class DataVersionerContract(DataVersionerCapabilities):
         assert {v.id for v in versioner.list("flights")} == ids and len(ids) == 5
         for number, one in enumerate(sorted(ids)):
             versioner.checkout("flights", one, tmp_path / "out" / str(number))
-            assert read(tmp_path / "out" / str(number)).items() >= FILES.items()
+            assert files_in(tmp_path / "out" / str(number)).items() >= FILES.items()

@@ -13,8 +13,8 @@ from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataDiff, DataVersioner
 from stackyard.errors import NotFound, Unavailable, Unsupported
 from stackyard.testing.component import DEADLINE
-from stackyard.testing.data_versioner_case import FILES, DataVersionerCase, read, write
-from stackyard.testing.manners import needs
+from stackyard.testing.data_versioner_case import FILES, DataVersionerCase, write
+from stackyard.testing.manners import files_in, needs
 
 
 class DataVersionerCapabilities(DataVersionerCase):
@@ -84,7 +84,7 @@ class DataVersionerCapabilities(DataVersionerCase):
             assert other.pull("flights", version.id) == version
             assert len(other.list("flights")) == number + 1
         other.checkout("flights", versions[0].id, tmp_path / "out")
-        assert read(tmp_path / "out") == FILES
+        assert files_in(tmp_path / "out") == FILES
         for wrong in ("0" * 32, "../flights", ""):
             with pytest.raises(NotFound):
                 other.pull("flights", wrong)
@@ -101,7 +101,7 @@ class DataVersionerCapabilities(DataVersionerCase):
         assert versioner.pull("flights", version.id) == version
         assert list(versioner.verify("flights", version.id)) == []
         versioner.checkout("flights", version.id, tmp_path / "out")
-        assert read(tmp_path / "out") == FILES
+        assert files_in(tmp_path / "out") == FILES
         write(data, {"only/here.csv": b"3,AA"})
         version = versioner.commit(data, "flights")
         assert self.damage(versioner, "flights", version.id, "only/here.csv")
@@ -144,5 +144,5 @@ class DataVersionerCapabilities(DataVersionerCase):
             assert time.monotonic() - start < DEADLINE
         assert list(made.list()) == [version]
         made.checkout("flights", version.id, tmp_path / "out")
-        assert read(tmp_path / "out") == FILES
+        assert files_in(tmp_path / "out") == FILES
         made.close()

@@ -12,6 +12,7 @@ import pytest
 from stackyard.components.base import Context
 from stackyard.components.data_versioner import DataVersioner
 from stackyard.testing.component import ComponentContract
+from stackyard.testing.manners import files_in
 from stackyard.testing.stand_ins import context_in
 
 FILES = {
@@ -67,7 +68,7 @@ class DataVersionerCase(ComponentContract):
         assert len(ids) == 3
         for one in ids:
             component.checkout("flights", one, component.context.project / "out" / one[:20])
-            found = read(component.context.project / "out" / one[:20])
+            found = files_in(component.context.project / "out" / one[:20])
             assert found.items() >= FILES.items()
 
     def damage(self, versioner: DataVersioner, name: str, version: str, file: str) -> bool:
@@ -99,9 +100,3 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return folder
-
-
-def read(folder: Path) -> dict[str, bytes]:
-    """All files of a folder by their relative path."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -17,7 +17,7 @@ from stackyard.store.artifacts import Artifacts
 from stackyard.store.formats import Format, FormatRegistry, Sink, builtin_formats
 from stackyard.store.records import ArtifactRef
 from stackyard.store.store import open_store
-from stackyard.testing.contract import Contract
+from stackyard.testing.contract import Contract, offered
 from stackyard.testing.elsewhere import elsewhere
 from stackyard.testing.format_work import run_in_pipeline, runs_code, save_and_load
 from stackyard.testing.processes import imported_for
@@ -88,14 +88,7 @@ class FormatContract(Contract, ABC):
     @pytest.fixture
     def descriptor(self) -> ArtifactFormat:
         """What the plugin says of the format."""
-        offered = {found.name: found for found in plugins.load().formats()}
-        if self.format not in offered:
-            broken = "; ".join(f"{p}: {p.reason}" for p in plugins.load().broken)
-            pytest.fail(
-                f"no plugin offers a format {self.format!r}. There are {', '.join(offered)}."
-                + (f" Broken plugins: {broken}" if broken else "")
-            )
-        return offered[self.format]
+        return offered("format", self.format, plugins.load().formats())
 
     # Values
 

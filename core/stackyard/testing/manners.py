@@ -141,6 +141,12 @@ def begun() -> set[object]:
     return {*threading.enumerate(), *psutil.Process().children()}
 
 
+def files_in(folder: Path) -> dict[str, bytes]:
+    """All files of a folder by their relative path."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
 def held(folder: Path) -> set[object]:
     """What this process holds: what it started, connections, and open files below ``folder``."""
     me = psutil.Process()

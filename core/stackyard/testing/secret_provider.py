@@ -16,9 +16,9 @@ from stackyard import plugins, registry
 from stackyard.errors import SecretError
 from stackyard.flavors import SecretProvider
 from stackyard.secrets import Find, Secrets
-from stackyard.testing.contract import Contract
+from stackyard.testing.contract import Contract, offered
 from stackyard.testing.elsewhere import elsewhere
-from stackyard.testing.manners import begun, deaf, unconnected
+from stackyard.testing.manners import begun, deaf, files_in, unconnected
 from stackyard.testing.processes import imported_for
 from stackyard.testing.secret_provider_work import find_all, run_in_pipeline
 
@@ -84,14 +84,7 @@ class SecretProviderContract(Contract, ABC):
     @pytest.fixture
     def descriptor(self) -> SecretProvider:
         """What the plugin says of the provider."""
-        offered = {found.name: found for found in plugins.load().secret_providers()}
-        if self.provider not in offered:
-            broken = "; ".join(f"{p}: {p.reason}" for p in plugins.load().broken)
-            pytest.fail(
-                f"no plugin offers a secret provider {self.provider!r}. There are "
-                f"{', '.join(offered)}." + (f" Broken plugins: {broken}" if broken else "")
-            )
-        return offered[self.provider]
+        return offered("secret provider", self.provider, plugins.load().secret_providers())
 
     @pytest.fixture
     def find(self, descriptor: SecretProvider) -> Find:
@@ -171,11 +164,11 @@ class SecretProviderContract(Contract, ABC):
     ) -> None:
         """Neither printed nor logged, nor written into the project."""
         self.keep({"TOKEN": VALUE}, project, monkeypatch)
-        before = _files(project)
+        before = files_in(project)
         with caplog.at_level(logging.DEBUG):
             assert find("TOKEN", project) == VALUE
         assert VALUE not in "".join([*capfd.readouterr(), caplog.text])
-        assert _files(project) == before
+        assert files_in(project) == before
 
     def test_08_an_error_does_not_have_the_value(
         self, find: Find, project: Path, monkeypatch: pytest.MonkeyPatch
@@ -233,17 +226,9 @@ class SecretProviderContract(Contract, ABC):
     def test_13_in_a_pipeline(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A step's resource gets the value; what the step prints and the store keeps does not."""
         self.keep({"ACME_TOKEN": VALUE}, project, monkeypatch)
-        before = {name for name, data in _files(project).items() if VALUE.encode() in data}
+        before = {name for name, data in files_in(project).items() if VALUE.encode() in data}
         [seen] = elsewhere(type(self), run_in_pipeline, str(project), len(VALUE))
         assert seen == {"use": "succeeded"}
-        files = _files(project)
+        files = files_in(project)
         assert {name for name, data in files.items() if VALUE.encode() in data} == before
         assert any(b"shown by mistake: ***" in data for data in files.values())
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }

@@ -15,7 +15,8 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.errors import Conflict, InvalidInput, NotFound, Unavailable
-from stackyard.testing.data_versioner_case import read, write
+from stackyard.testing.data_versioner_case import write
+from stackyard.testing.manners import files_in
 from stackyard_dvc.cache import Cache, Damaged, own_cache, read_list
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.versioner import DvcDataVersioner
@@ -89,18 +90,18 @@ def test_a_killed_checkout_leaves_the_target_as_it_was(
     """Or as it was to be: never between the two."""
     paths = [many(tmp_path / str(n), n, count=8) for n in range(2)]
     old, new = (versioner.commit(path, "flights") for path in paths)
-    contents = [read(path) for path in paths]
+    contents = [files_in(path) for path in paths]
     target = tmp_path / "out"
     versioner.checkout("flights", old.id, target)
     times = killed(CHECKOUT, str(tmp_path), new.id, at=0)
-    assert times is not None and times > 20 and read(target) == contents[1]
+    assert times is not None and times > 20 and files_in(target) == contents[1]
     left = 0
     for at in (times // 4, times // 2, times * 2 // 3, times * 5 // 6, times - 1):
         left += len(list(tmp_path.glob(".out*")))
         versioner.checkout("flights", old.id, target, overwrite=True)
         assert not list(tmp_path.glob(".out*"))
         assert killed(CHECKOUT, str(tmp_path), new.id, at=at) is None
-        assert read(target) in contents
+        assert files_in(target) in contents
     assert left > 0  # to be removed
 
 
@@ -136,7 +137,7 @@ def test_damage_is_seen_without_verifying(versioner: DvcDataVersioner, tmp_path:
         assert not (tmp_path / "out").exists()
         assert versioner.commit(data, "flights") == version
         versioner.checkout("flights", version.id, tmp_path / f"out-{case}")
-        assert read(tmp_path / f"out-{case}") == read(data)
+        assert files_in(tmp_path / f"out-{case}") == files_in(data)
 
 
 @pytest.mark.parametrize("change", ["changed", "gone"])

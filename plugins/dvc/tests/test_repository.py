@@ -13,7 +13,8 @@ import pytest
 
 from stackyard.components.base import Context
 from stackyard.errors import ComponentError, Conflict, InvalidInput, Unsupported
-from stackyard.testing.data_versioner_case import read, write
+from stackyard.testing.data_versioner_case import write
+from stackyard.testing.manners import files_in
 from stackyard_dvc.cache import Cache
 from stackyard_dvc.config import DvcConfig
 from stackyard_dvc.versioner import DvcDataVersioner
@@ -62,7 +63,7 @@ def test_what_lies_in_the_tree_is_added(
     assert f"md5: {version.id}" in (repo / "data" / "flights.dvc").read_text()
     assert (repo / "data" / ".gitignore").read_text() == "/flights\n"
     assert run(repo, "git", "diff", "--cached", "--name-only") == ""
-    assert read(data) == FILES
+    assert files_in(data) == FILES
     dvc = (sys.executable, "-m", "dvc")
     assert "up to date" in run(repo, *dvc, "status")
     (data / "a.csv").write_text("third")
@@ -75,10 +76,10 @@ def test_what_lies_elsewhere_is_only_kept(
 ) -> None:
     data = write(tmp_path_factory.mktemp("far") / "flights", FILES)
     version = versioner.commit(data, "flights")
-    assert not list(repo.rglob("*flights*.dvc")) and read(data) == FILES
+    assert not list(repo.rglob("*flights*.dvc")) and files_in(data) == FILES
     assert (repo / ".dvc/cache/files/md5" / version.id[:2] / version.id[2:]).is_file()
     versioner.checkout("flights", version.id, repo / "out")
-    assert read(repo / "out") == FILES
+    assert files_in(repo / "out") == FILES
 
 
 def test_a_file_of_a_folder_that_dvc_tracks(versioner: DvcDataVersioner, repo: Path) -> None:
@@ -195,7 +196,7 @@ def test_a_killed_commit_leaves_the_old_versions(
     assert killed(COMMIT, str(repo), at=at) is None
     assert versioner.list() == (old,)
     versioner.checkout("flights", old.id, repo / "out")
-    assert read(repo / "out") == FILES
+    assert files_in(repo / "out") == FILES
     new = versioner.commit(data, "flights")
     assert f"md5: {new.id}" in (repo / "data" / "flights.dvc").read_text()
     assert versioner.list() == (new, old)
