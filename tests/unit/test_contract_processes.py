@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from stackyard.components.base import Component, Context
 from stackyard.testing import processes
+from stackyard.testing.elsewhere import at_once
 
 BEGIN = "from stackyard.testing.processes import begin; begin(); "
 
@@ -28,6 +31,22 @@ def test_the_error_of_one_that_fails_comes_first(begun: str) -> None:
     first, *rest = str(caught.value).splitlines()
     assert first == "one of two processes at once failed: ValueError: no such thing"
     assert rest[0].startswith("Traceback")
+
+
+class OfAPlugin:
+    """A test class with a ``do_at_once`` of its own."""
+
+    kind = "orchestrator"
+
+    @classmethod
+    def do_at_once(cls, component: Component, number: int, token: str) -> list[object]:
+        return [number, token, component.kind, component.context.step]
+
+
+def test_what_a_test_class_does_itself_is_done_at_once(tmp_path: Path) -> None:
+    """With a component that is made as a stack makes it, in the context of the test."""
+    found = at_once(OfAPlugin, {"flavor": "local"}, Context(project=tmp_path, step="s"), "t")
+    assert found == [[number, "t", "orchestrator", "s"] for number in (0, 1)]
 
 
 def test_one_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
