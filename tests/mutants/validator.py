@@ -102,6 +102,20 @@ class NamesOneMistake(AcmeValidator):
         return super().validate(frame, suite, examples=examples)
 
 
+class TakesAnyValue(AcmeValidator):
+    """Which arguments there are is checked, and not what they are."""
+
+    caught_by = "test_09_what_is_unknown_or_wrong_is_refused_at_once"
+
+    def validate(self, frame: Any, suite: Suite, *, examples: int = 0) -> Any:
+        try:
+            return super().validate(frame, suite, examples=examples)
+        except InvalidInput as exc:
+            if " cannot be " in str(exc):
+                raise TypeError("cannot be compared") from exc
+            raise
+
+
 class NumbersTheRows(AcmeValidator):
     """The frame gets an index of its own."""
 
@@ -131,6 +145,19 @@ class ShowsValues(AcmeValidator):
 
     def _check(self, frame: Any, one: Any, examples: int) -> Any:
         return super()._check(frame, one, 3)
+
+
+class ShowsByLabel(AcmeValidator):
+    """The first examples are sought by their labels, which may be numbers with a point."""
+
+    caught_by = "test_12_values_are_shown_only_if_asked_for"
+
+    def _check(self, frame: Any, one: Any, examples: int) -> Any:
+        check = super()._check(frame, one, examples)
+        if not check.unexpected:
+            return check
+        _, unexpected = self._unexpected(frame[check.column], one)
+        return replace(check, examples=tuple(str(value) for value in unexpected[:examples]))
 
 
 class NotesNothing(AcmeValidator):
