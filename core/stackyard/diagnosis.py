@@ -46,7 +46,8 @@ def examine(
     """
     told: set[str] = set()
     for line in _examined(find, option, deadline):
-        if line.ok is False and any(text in line.what for text in told):
+        again = line.what in told or (line.section != "store" and any(t in line.what for t in told))
+        if line.ok is False and again:
             if line.section == "components":  # it stays in the list
                 yield Line(line.section, None, f"{line.what.partition(': ')[0]}: see above")
             continue

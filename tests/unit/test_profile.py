@@ -159,7 +159,8 @@ def test_cycles_and_missing_parents_name_the_chain(tmp_path: Path) -> None:
         (
             "componets: {}\n",
             "1:1 unknown key 'componets' in a stack file. Keys: extends, description, store, "
-            "durable, pickle, vars, components, resources, pipelines. Did you mean 'components'?",
+            "durable, pickle, vars, components, resources, pipelines, plugins. "
+            "Did you mean 'components'?",
         ),
         ("description: 3\n", "1:14 description: expected text, got a whole number"),
         ("store: ''\n", "1:8 store: is empty. Write a folder or a URL, or leave the key out"),
