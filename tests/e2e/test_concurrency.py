@@ -161,7 +161,8 @@ def check_complete(place: Place, run_ids: list[str]) -> None:
         assert set(files(mlflow, run)) == {"note.txt"}
 
 
-def share(place: Place, turns: int) -> None:
+def share(place: Place, turns: int) -> set[str]:
+    """Run and collect side by side; return what then becomes of the steps of one more run."""
     with gc_beside(place, "--grace", "1s") as reports:
         made = work(place, turns)
     assert len(reports) > turns
@@ -170,13 +171,13 @@ def share(place: Place, turns: int) -> None:
     assert {r["status"] for r in listed} == {"succeeded"}
     check_sound(place, made)
     check_complete(place, made)
-    assert set(place.steps("dags/shared.py:shared").values()) == {"cached"}
+    return set(place.steps("dags/shared.py:shared").values())
 
 
 def test_four_processes(shared: Place) -> None:
-    share(shared, turns=3)
+    assert share(shared, turns=3) == {"cached"}
 
 
 @pytest.mark.full
 def test_four_processes_with_25_runs_each(shared: Place) -> None:
-    share(shared, turns=25)
+    assert share(shared, turns=25) == {"cached"}

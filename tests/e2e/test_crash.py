@@ -86,7 +86,11 @@ def workers(place: Place) -> list[int]:
     return found
 
 
-def kill_series(place: Place, tmp_path: Path, kills: int, seed: int) -> None:
+def kill_series(place: Place, tmp_path: Path, kills: int, seed: int) -> int:
+    """Kill runs at any moment: each resumes to the same end, and runs nothing twice.
+
+    Returns how many were killed in their middle.
+    """
     moments = random.Random(seed)
     place.write("dags/crashing.py", CHAIN)
     witness = tmp_path / "witness"
@@ -130,11 +134,12 @@ def kill_series(place: Place, tmp_path: Path, kills: int, seed: int) -> None:
         assert digests(document) == digests(clean)
         place.run("runs", "verify", document["run_id"])
     assert digests(place.json("run", "crashing", "--no-cache", env=env)) == undisturbed
-    assert interrupted >= kills // 5, "the kills did not hit the middle of runs"
+    return interrupted
 
 
 def test_killed_runs_resume_to_the_same_end(place: Place, tmp_path: Path) -> None:
-    kill_series(place, tmp_path, kills=5, seed=1)
+    interrupted = kill_series(place, tmp_path, kills=5, seed=1)
+    assert interrupted >= 1, "the kills did not hit the middle of runs"
 
 
 def test_what_a_killed_run_was_busy_with(place: Place) -> None:
@@ -174,7 +179,8 @@ def test_what_a_killed_run_was_busy_with(place: Place) -> None:
 
 @pytest.mark.full
 def test_fifty_kills(place: Place, tmp_path: Path) -> None:
-    kill_series(place, tmp_path, kills=50, seed=2)
+    interrupted = kill_series(place, tmp_path, kills=50, seed=2)
+    assert interrupted >= 10, "the kills did not hit the middle of runs"
 
 
 def test_a_killed_worker_is_a_failed_attempt_and_is_retried(place: Place, tmp_path: Path) -> None:
