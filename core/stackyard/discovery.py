@@ -16,12 +16,11 @@ from stackyard.errors import suggest
 from stackyard.flavors import API, ArtifactFormat, Flavor, SecretProvider
 from stackyard.location import raised, said
 from stackyard.offers import DISABLED, Unusable, check_offers
-from stackyard.plugins import BrokenPlugin, Plugin, Plugins
+from stackyard.plugins import GROUP, BrokenPlugin, Plugin, Plugins
 
 if TYPE_CHECKING:
     import pluggy
 
-GROUP = "stackyard.plugins"
 MODULE = FILE.removesuffix(".py")
 OFFERING = ("stackyard_flavors", "stackyard_formats", "stackyard_secret_providers")
 CORE = "stackyard"
@@ -105,6 +104,8 @@ def _load(
     module = _import(value)
     seconds = time.perf_counter() - began
     try:
+        if manager.has_plugin(full):
+            raise Unusable(f"another plugin is called {full} already")
         manager.register(module, full)
         hooks = _checked_hooks(manager, module, full)
         flavors = _offers(manager, module, "stackyard_flavors", Flavor, known)
@@ -115,7 +116,7 @@ def _load(
         formats = tuple(_placed(f, value) for f in formats)
         secrets = tuple(_placed(s, value) for s in secrets)
     except Exception as exc:  # another's code runs here: whatever it raises is the plugin's fault
-        if manager.has_plugin(full):
+        if manager.get_plugin(full) is module:  # and not an earlier one of that name
             manager.unregister(name=full)
         if isinstance(exc, Unusable):
             raise
@@ -208,7 +209,7 @@ def _offers(
     caller = manager.subset_hook_caller(hook, others)
     try:
         yielded = [offer for offers in caller() for offer in offers]
-    except Exception as exc:  # another's code: its error is reported, not raised
+    except (Exception, SystemExit) as exc:  # another's code: it is reported, not raised
         raise Unusable(f"hook {hook} raised {said(exc)[:300]}") from exc
     if known is not None:
         known += [(o.kind, o.name) for o in yielded if isinstance(o, Flavor)]

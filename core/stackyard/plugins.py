@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import pluggy
 
+GROUP = "stackyard.plugins"  # of entry points
 SLOW = 0.2  # seconds of import from which a plugin is called slow
 
 Listener = Callable[..., None]
@@ -132,11 +134,13 @@ class Plugins:
         if self.broken:  # what a plugin that cannot be imported offers is not known
             listed = "; ".join(f"{p}: {p.reason}" for p in self.broken)
             return f"{text} Broken plugins, one of which may have it: {listed}"
+        if not (self.disabled or self.left_out):
+            return f"{text} Is its plugin installed? See: stackyard plugin list"
+        if self.disabled:
+            text += f" Disabled by {DISABLED}: {', '.join(self.disabled)}."
         if self.left_out:
-            return f"{text} Not allowed by the stack's 'plugins': {', '.join(self.left_out)}"
-        if name in self.disabled or f"stackyard-{name}" in self.disabled:
-            return f"{text} Its plugin is disabled by {DISABLED}."
-        return f"{text} Is its plugin installed? See: stackyard plugin list"
+            text += f" Not allowed by the stack's 'plugins': {', '.join(self.left_out)}."
+        return text
 
     def formats(self) -> list[ArtifactFormat]:
         """Artifact formats of all plugins."""
@@ -152,7 +156,6 @@ class Plugins:
         return [(i.plugin_name, listener(i)) for i in caller.get_hookimpls()]
 
 
-@cache
 def load(file: Path | None = None, allowed: frozenset[str] | None = None) -> Plugins:
     """Load every plugin once per process; never raises for what a plugin does wrong.
 
@@ -160,19 +163,37 @@ def load(file: Path | None = None, allowed: frozenset[str] | None = None) -> Plu
         file: a plugin in a single file, as ``Project.plugin_file`` finds it.
         allowed: names of the distributions that may be loaded; None for all.
     """
+    return _load(file, allowed)
+
+
+@cache
+def _load(file: Path | None, allowed: frozenset[str] | None) -> Plugins:
     from stackyard.discovery import discover
 
     return discover(file=file, allowed=allowed)
 
 
+def installed() -> Mapping[str, Distribution]:
+    """Every installed distribution by its normal name, with its plugins; imports none."""
+    from stackyard import distributions
+
+    return distributions.installed(GROUP)
+
+
 def load_here() -> Plugins:
-    """``load`` with the single file of the project that the current folder is in, if it is."""
+    """``load`` with the single file of the project that the current folder is in, if it is.
+
+    Raises:
+        UsageError: ``STACKYARD_PROJECT`` names no folder.
+    """
     from stackyard.project import find_project
 
     try:
         file = find_project().plugin_file
-    except UsageError:  # not in a project
-        file = None
+    except UsageError:
+        if os.environ.get("STACKYARD_PROJECT"):
+            raise
+        file = None  # not in a project
     return load(file)
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stackyard.components.base import Component
+from stackyard.distributions import normal_name
 from stackyard.errors import PluginError
-from stackyard.flavors import Flavor
+from stackyard.flavors import Flavor, SecretProvider
 from stackyard.location import said
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stackyard.plugins import Plugin
 
 CONTRACTS = {
@@ -28,6 +33,11 @@ CONTRACTS = {
 }
 
 
+def as_written(text: str) -> str:
+    """A message in which a single file's module is called as its author calls it."""
+    return re.sub(r"\bstackyard_plugins_[0-9a-f]{12}\b", "stackyard_plugins", text)
+
+
 def load(target: str, what: str) -> Any:
     """Import ``package.module:Name``; ``what`` begins the message of an error.
 
@@ -40,7 +50,8 @@ def load(target: str, what: str) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except (Exception, SystemExit) as exc:  # another's module may raise anything
-        raise PluginError(f"{what}: importing {target} failed: {said(exc)}") from exc
+        text = f"{what}: importing {target} failed: {said(exc)}"
+        raise PluginError(as_written(text)) from exc
     return found
 
 
@@ -60,10 +71,12 @@ def component_class(flavor: Flavor) -> type[Component]:
     found = load(flavor.target, what)
     wanted = contract(flavor.kind)
     if not (isinstance(found, type) and issubclass(found, wanted)):
-        raise PluginError(f"{what}: {flavor.target} is not a subclass of {wanted.__name__}")
+        text = f"{what}: {flavor.target} is not a subclass of {wanted.__name__}"
+        raise PluginError(as_written(text))
     if inspect.isabstract(found):
         lacking = ", ".join(sorted(found.__abstractmethods__))
-        raise PluginError(f"{what}: {flavor.target} lacks methods of {wanted.__name__}: {lacking}")
+        text = f"{what}: {flavor.target} lacks methods of {wanted.__name__}: {lacking}"
+        raise PluginError(as_written(text))
     return found
 
 
@@ -77,7 +90,8 @@ def config_class(flavor: Flavor) -> type:
     found = load(flavor.config, what)
     frozen = isinstance(found, type) and is_dataclass(found) and _is_frozen(found)
     if not frozen:
-        raise PluginError(f"{what}: configuration {flavor.config} is not a frozen dataclass")
+        text = f"{what}: configuration {flavor.config} is not a frozen dataclass"
+        raise PluginError(as_written(text))
     cls: type = found
     return cls
 
@@ -86,20 +100,32 @@ def _is_frozen(cls: Any) -> bool:
     return bool(cls.__dataclass_params__.frozen)
 
 
+def secret_function(provider: SecretProvider) -> Callable[[str, Path], str | None]:
+    """Import what a secret provider asks by name of the secret and folder of the project.
+
+    Raises:
+        PluginError: it cannot be imported or called.
+    """
+    what = f"secret provider {provider.name!r}"
+    found: Callable[[str, Path], str | None] = load(provider.target, what)
+    if not callable(found):
+        raise PluginError(as_written(f"{what}: {provider.target} is no function"))
+    return found
+
+
 def faults(plugin: Plugin) -> list[str]:
     """What of a loaded plugin cannot be used, and why: imports all that it names, but no tool."""
-    found = [*_newer_core(plugin.distribution.name)]
+    from stackyard.store.formats.base import made
+
+    checks: list[Callable[[], object]] = []
     for flavor in plugin.flavors:
-        for check in (config_class, component_class):
-            try:
-                check(flavor)
-            except PluginError as exc:
-                found.append(str(exc))
-    named = [(f"format {f.name!r}", f.target) for f in plugin.formats]
-    named += [(f"secret provider {s.name!r}", s.target) for s in plugin.secret_providers]
-    for what, target in named:
+        checks += [partial(config_class, flavor), partial(component_class, flavor)]
+    checks += [partial(made, descriptor) for descriptor in plugin.formats]
+    checks += [partial(secret_function, provider) for provider in plugin.secret_providers]
+    found = [*_newer_core(plugin.distribution.name)]
+    for check in checks:
         try:
-            load(target, what)
+            check()
         except PluginError as exc:
             found.append(str(exc))
     return found
@@ -117,14 +143,16 @@ def _newer_core(distribution: str) -> Iterator[str]:
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in requires:
-        if not text.startswith("stackyard"):
+        if not text.lower().startswith("stackyard"):
             continue
         try:
             wanted = Requirement(text)
         except InvalidRequirement as exc:
             yield f"its metadata cannot be read: {' '.join(str(exc).split())}"
             continue
-        if wanted.name != "stackyard" or (wanted.marker and not wanted.marker.evaluate()):
+        if normal_name(wanted.name) != "stackyard":
+            continue
+        if wanted.marker and not wanted.marker.evaluate():
             continue
         if not wanted.specifier.contains(core, prereleases=True):
             yield (

@@ -158,7 +158,12 @@ def names_of(distribution: str, points: Sequence[str]) -> Names:
             f"and single '-', with a letter first{instead}"
         )
     package = distribution.replace("-", "_")
-    if keyword.iskeyword(package) or package in sys.stdlib_module_names or _imported(package):
+    if keyword.iskeyword(package):
+        raise UsageError(
+            f"plugin name {distribution!r}: {package!r} is a word of Python's own. Choose another "
+            "name"
+        )
+    if package in sys.stdlib_module_names or _imported(package):
         raise UsageError(
             f"plugin name {distribution!r}: a module {package!r} is there already"
             f"{_home(package)}. Choose another name"
@@ -236,18 +241,21 @@ def _plugin(points: Sequence[Point]) -> str:
 
 
 def _requirements(others: Sequence[str]) -> str:
-    from stackyard.discovery import CORE, GROUP
-    from stackyard.distributions import installed
+    from stackyard.discovery import CORE
+    from stackyard.plugins import installed
 
-    own = installed(GROUP).get(CORE)  # none where the core is run from its source
+    own = installed().get(CORE)  # none where the core is run from its source
     versions = "" if own is None else f" {compatible(own.version)}"
     return "".join(f'    "{text}",\n' for text in (f"{CORE}{versions}", *others))
 
 
 def compatible(version: str) -> str:
     """The versions that keep what ``version`` promises: before 1.0 those of its minor version."""
-    major, minor = map(int, version.split(".")[:2])
-    return f">=0.{minor},<0.{minor + 1}" if major == 0 else f">={major}.{minor},<{major + 1}"
+    from packaging.version import Version
+
+    parsed = Version(version)
+    lowest = version if parsed.is_prerelease else f"{parsed.major}.{parsed.minor}"
+    return f">={lowest},<{f'0.{parsed.minor + 1}' if parsed.major == 0 else parsed.major + 1}"
 
 
 def _table(points: Sequence[Point]) -> str:

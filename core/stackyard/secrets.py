@@ -42,7 +42,7 @@ class Secrets:
                 value = find(name, self.project)
             except SecretError:
                 raise
-            except Exception as exc:  # another's code; its message might hold the value
+            except (Exception, SystemExit) as exc:  # another's; its message might hold the value
                 failed = f"{type(exc).__name__} at {_where(exc)}"
                 raise SecretError(
                     f"secret {name!r}: provider {provider!r} failed with {failed}"
@@ -66,12 +66,12 @@ class Secrets:
 
     @cached_property
     def _finders(self) -> list[tuple[str, Find]]:
-        from stackyard.registry import load
+        from stackyard.registry import secret_function
 
-        return [(p.name, load(p.target, f"secret provider {p.name!r}")) for p in self.providers]
+        return [(p.name, secret_function(p)) for p in self.providers]
 
 
-def _where(exc: Exception) -> str:
+def _where(exc: BaseException) -> str:
     """``file:line`` that raised it."""
     from traceback import extract_tb
 

@@ -52,11 +52,11 @@ class Stack:
         if self._installed is not None:
             return self._installed
         allowed, file = self.profile.allowed, self.project.plugin_file
-        found = plugins.load(file, None if allowed is None else allowed.names)
-        if allowed is not None:
-            own = frozenset() if file is None else frozenset({IN_PROJECT})
-            allowed.check(found.distributions, own)
-        return found
+        if allowed is None:
+            return plugins.load(file)
+        own = frozenset() if file is None else frozenset({IN_PROJECT})
+        allowed.check(plugins.installed(), own)  # before any of them is imported
+        return plugins.load(file, allowed.names)
 
     @cached_property
     def secrets(self) -> Secrets:

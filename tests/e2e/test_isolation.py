@@ -18,6 +18,7 @@ def stackyard_flavors():
 CLASSES = """
 from dataclasses import dataclass
 from stackyard import Tracker
+from stackyard.store.formats import Format
 
 @dataclass(frozen=True)
 class Config:
@@ -28,6 +29,14 @@ class Abstract(Tracker):
 
 class Other:
     pass
+
+class Unnamed:
+    pass
+
+class Half(Format):
+    name = "half"
+
+NOTHING = None
 """
 WRONG = {
     "wrong-abstract": (
@@ -62,7 +71,25 @@ BROKEN = {
         "Flavor 'x' speaks version 2 of the plugin interface, this Stackyard speaks 1",
     ),
 }
-NEEDY = "Metadata-Version: 2.1\nName: needy\nVersion: 3.0\nRequires-Dist: stackyard[frames]>=9\n"
+FORMAT = """
+from stackyard import hookimpl
+from stackyard.flavors import ArtifactFormat, SecretProvider
+
+@hookimpl
+def stackyard_formats():
+    yield ArtifactFormat("wrong", ("a.Thing",), "classes:Unnamed")
+    yield ArtifactFormat("half", ("a.Other",), "classes:Half")
+
+@hookimpl
+def stackyard_secret_providers():
+    yield SecretProvider("mute", "classes:NOTHING")
+"""
+OFFERED = (
+    "artifact format 'wrong': classes:Unnamed is no Format with name = 'wrong'",
+    "artifact format 'half': classes:Half cannot be made: TypeError: Can't instantiate abstract",
+    "secret provider 'mute': classes:NOTHING is no function",
+)
+NEEDY = "Metadata-Version: 2.1\nName: needy\nVersion: 3.0\nRequires-Dist: Stackyard[frames]>=9\n"
 SLOW = "import time\ntime.sleep(0.6)\n"
 TWIN = FLAVOR.format(arguments="'orchestrator', 'local', 'a:B', 'a:C'")
 
@@ -75,6 +102,7 @@ def site(folder: Path) -> dict[str, str]:
         install(folder, name, code, version="2.5")
     install(folder, "slow-one", SLOW, version="4.0")
     install(folder, "twin", TWIN, version="7.1")
+    install(folder, "wrong-offers", FORMAT)
     install(folder, "needy", "", version="3.0")
     (folder / "needy-3.0.dist-info" / "METADATA").write_text(NEEDY)
     (folder / "classes.py").write_text(CLASSES)
@@ -90,13 +118,17 @@ def test_each_is_named_with_distribution_version_and_reason(place: Place, tmp_pa
         assert f"plugin {name} 1.0: {why}" in said
     for name, (_, why) in BROKEN.items():
         assert f"plugin {name} 2.5 is broken and not used: {why}" in said
+    for why in OFFERED:
+        assert f"plugin wrong-offers 1.0: {why}" in said
     assert "plugin slow-one 4.0 took" in said
     assert "plugin needy 3.0: it asks for stackyard >=9, 0.1.0 is installed. uv pip" in said
     assert "orchestrator 'local' is provided by two plugins: " in said and "twin 7.1" in said
     assert "stackyard-mlflow" in listed.stdout
 
     document = place.json("plugin", "list", env=env)
-    assert {f["plugin"].split()[0] for f in document["faults"]} == {*WRONG, "twin", "needy"}
+    assert {f["plugin"].split()[0] for f in document["faults"]} == {
+        *WRONG, "wrong-offers", "twin", "needy",
+    }  # fmt: skip
     assert {b["distribution"] for b in document["broken"]} == set(BROKEN)
 
     doctor = place.run("doctor", env=env, check=False)
@@ -107,7 +139,7 @@ def test_each_is_named_with_distribution_version_and_reason(place: Place, tmp_pa
         assert f"leave it out: STACKYARD_DISABLED_PLUGINS={name}" in said
     assert "slow-one 4.0: nothing; its import takes" in said
     assert "orchestrator 'local' is provided by two plugins: " in said
-    for _, why in (*WRONG.values(), *BROKEN.values()):
+    for why in (*OFFERED, *(why for _, why in (*WRONG.values(), *BROKEN.values()))):
         assert said.count(why) == 1  # however many sections it shows in
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,16 +27,25 @@ ACME = """
 """
 
 
+BAD = """
+    import sys
+
+    sys.modules["allowed_bad_plugin_ran"] = sys
+    raise SystemExit('was imported')
+"""
+
+
 @pytest.fixture(autouse=True)
 def _site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Beside what is installed: acme 1.2, and one that cannot be imported."""
     monkeypatch.delenv(DISABLED, raising=False)
     install(tmp_path / "site", "allowed-acme", ACME, version="1.2")
-    install(tmp_path / "site", "allowed-bad", "raise SystemExit('was imported')", version="3.0")
+    install(tmp_path / "site", "allowed-bad", BAD, version="3.0")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    plugins.load.cache_clear()
+    monkeypatch.delitem(sys.modules, "allowed_bad_plugin_ran", raising=False)
+    plugins._load.cache_clear()
     yield
-    plugins.load.cache_clear()
+    plugins._load.cache_clear()
 
 
 def stack(root: Path, listed: str, **files: str) -> Stack:
@@ -102,6 +112,12 @@ def test_what_is_missing_or_of_another_version_is_said(tmp_path: Path) -> None:
         "stacks/s.yaml:1:44 plugins: there is no stackyard_plugins.py beside the stack files",
     ]
     assert check(made).errors == said
+
+
+def test_what_is_of_another_version_is_not_imported(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"allowed-bad ==2\.9 is asked for, 3\.0 is installed"):
+        _ = stack(tmp_path, "['allowed-bad ==2.9']").plugins
+    assert "allowed_bad_plugin_ran" not in sys.modules
 
 
 def test_a_flavor_whose_plugin_is_not_allowed_says_so(tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def test_the_core_comes_through_the_same_door(site: Path) -> None:
         (ACME.replace("acme.config:Config", "acme.config"), "names 'acme.config'; write it as"),
         (ACME.replace("flavors()", "flavours()"), "unknown hook 'stackyard_flavours'. Did"),
         (ACME.replace("flavors()", "flavors(extra)"), "PluginValidationError: "),
+        (ACME.replace("    yield", "    raise SystemExit('no licence')\n        yield"),
+         "hook stackyard_flavors raised SystemExit: no licence"),
         (ACME.replace("@hookimpl", "@hookimpl(wrapper=True)"), "wrappers are not supported"),
         (
             """
@@ -167,12 +169,32 @@ def test_a_flavor_of_two_plugins_names_both_and_the_cure(
 
 
 def test_a_disabled_plugin_is_not_imported(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(site, "stackyard-acme", "import no_such_module")
-    monkeypatch.setenv(DISABLED, "stackyard_acme")
+    install(site, "acme-tracker", "import no_such_module")
+    monkeypatch.setenv(DISABLED, "acme_tracker")
     found = discover(site)
     assert not found.broken
-    with pytest.raises(PluginError, match="Its plugin is disabled by STACKYARD_DISABLED_PLUGINS"):
+    said = "Disabled by STACKYARD_DISABLED_PLUGINS: acme-tracker."
+    with pytest.raises(PluginError, match=said):
         found.flavor("tracker", "acme")
+
+
+def test_the_second_of_two_with_one_name_is_refused(site: Path) -> None:
+    """And the first goes on listening."""
+    listens = """
+        from stackyard import hookimpl
+
+        @hookimpl
+        def stackyard_after_step(event):
+            pass
+        """
+    install(site, "ac-me", listens)
+    (site / "other_plugin.py").write_text("")
+    (site / "ac_me-1.0.dist-info" / "entry_points.txt").write_text(
+        "[stackyard.plugins]\nac.me = ac_me_plugin\nac_me = other_plugin\n"
+    )
+    found = discover(site)
+    assert [b.reason for b in found.broken] == ["another plugin is called ac-me already"]
+    assert [name for name, _ in found.listeners("stackyard_after_step")] == ["ac-me"]
 
 
 def test_listeners_are_given_what_they_ask_for(site: Path) -> None:

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from stackyard.errors import UsageError
 from stackyard.scaffold import POINTS, TEMPLATE, compatible, names_of, plugin_files
@@ -57,7 +58,7 @@ def test_names(
         ("acme'; import os", "e.g. 'acme-import-os'"),
         ("größe", "use up to 60 lower-case ASCII"),
         ("json", "json/__init__.py. Choose another name"),
-        ("class", "a module 'class' is there already"),
+        ("class", "'class' is a word of Python's own"),
         ("pytest", "a module 'pytest' is there already"),
     ],
 )
@@ -86,11 +87,17 @@ def test_the_hooks_offer_exactly_what_was_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("version", "versions"),
-    [("0.1.0", ">=0.1,<0.2"), ("0.9.3", ">=0.9,<0.10"), ("1.2.0rc1", ">=1.2,<2")],
+    [
+        ("0.1.0", ">=0.1,<0.2"),
+        ("0.9.3", ">=0.9,<0.10"),
+        ("1.2.0rc1", ">=1.2.0rc1,<2"),
+        ("0.2rc1", ">=0.2rc1,<0.3"),
+    ],
 )
 def test_it_asks_for_the_versions_that_keep_the_promise(version: str, versions: str) -> None:
     """docs/explanation/compatibility.md, "How long"."""
     assert compatible(version) == versions
+    assert SpecifierSet(versions).contains(version, prereleases=True)
 
 
 def test_a_core_without_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +151,9 @@ def test_the_command_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         (["x", "--kind", "trackr"], "Did you mean 'tracker'?"),
         (["x"], "--kind"),
         (["X", "--kind", "tracker"], "e.g. 'x'"),
+        (["x", "--kind", "tracker", "--dir", "there/src/x"], "there: is a file. Name a folder"),
+        (["x", "--kind", "tracker", "--dir", "."], "src: is a file. Name a folder"),
+        (["x", "--kind", "tracker", "--dir", "x" * 300], "File name too long"),
         (["local-orchestrator", "--kind", "orchestrator"], "orchestrator 'local' is there already"),
         (["plain-format", "--kind", "format"], "format 'plain' is there already, from stackyard"),
     ],
@@ -151,10 +161,10 @@ def test_the_command_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_wrong_words(
     words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enter(tmp_path, monkeypatch)
+    enter(tmp_path, monkeypatch, {"there": "", "src": ""})
     code, out, said = stackyard("plugin", "new", *words)
     assert (code, out) == (2, "") and says in said
-    assert not [*tmp_path.iterdir()]
+    assert {path.name for path in tmp_path.iterdir()} == {"there", "src"}
 
 
 def test_a_kind_with_a_dash_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stackyard import plugins
+from stackyard.errors import UsageError
 from stackyard.plugins import Plugins
-from stackyard.registry import component_class
+from stackyard.registry import component_class, faults
 from tests.projects import document, enter, stackyard
 
 FILE = "stacks/stackyard_plugins.py"
@@ -70,9 +71,9 @@ components:
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    plugins.load.cache_clear()
+    plugins._load.cache_clear()
     yield
-    plugins.load.cache_clear()
+    plugins._load.cache_clear()
     for name in [n for n in sys.modules if n.startswith("stackyard_plugins_")]:
         del sys.modules[name]
 
@@ -120,9 +121,13 @@ def test_a_broken_one_is_named_and_hurts_nothing_else(tmp_path: Path, code: str,
     assert "stackyard-mlflow" in {p.name for p in found.loaded}
 
 
-def test_it_can_be_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", [ACME, "raise OSError\n"])
+def test_it_can_be_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """It is not run then, so that what is wrong with it does not show either."""
     monkeypatch.setenv("STACKYARD_DISABLED_PLUGINS", "stackyard_plugins")
-    assert "stackyard-plugins" not in {p.name for p in load(tmp_path, "raise OSError\n").loaded}
+    found = load(tmp_path, code)
+    seen = {p.name for p in found.loaded} | {b.distribution for b in found.broken}
+    assert "stackyard" in seen and "stackyard-plugins" not in seen
 
 
 def test_each_project_has_its_own(tmp_path: Path) -> None:
@@ -135,3 +140,21 @@ def test_each_project_has_its_own(tmp_path: Path) -> None:
         found = load(folder, f"{code}\nAcme.colour = {name!r}\n")
         flavors.append(found.flavor("tracker", name))
     assert [component_class(flavor).colour for flavor in flavors] == ["red", "blue"]  # type: ignore[attr-defined]
+
+
+def test_what_it_names_wrongly_is_told_as_it_is_written(tmp_path: Path) -> None:
+    found = load(tmp_path, ACME.replace('{here}:Acme"', '{here}:Gone"'))
+    (said, *_) = [text for plugin in found.loaded for text in faults(plugin)]
+    assert "importing stackyard_plugins:Gone failed" in said
+    assert "stackyard_plugins_" not in said
+
+
+def test_it_is_loaded_once_however_it_is_asked_for(tmp_path: Path) -> None:
+    found = load(tmp_path, ACME)
+    assert plugins.load(tmp_path / FILE, None) is plugins.load(file=tmp_path / FILE) is found
+
+
+def test_a_project_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STACKYARD_PROJECT", "no/such/folder")
+    with pytest.raises(UsageError, match="STACKYARD_PROJECT: 'no/such/folder' is no folder"):
+        plugins.load_here()

@@ -18,10 +18,16 @@ def write_new(folder: Path, files: Mapping[str, str], command: str, otherwise: s
         otherwise: what else to do, for the message.
 
     Raises:
-        UsageError: one of them exists there, or the folder is a file; nothing was written.
+        UsageError: one of them exists there, a file is where a folder has to be, or a name is too
+            long for the disk; nothing was written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is a file. Name a folder: {command}")
+    places = {path for name in files for path in (folder / name).parents}
+    try:
+        wrong = sorted(str(path) for path in places if path.exists() and not path.is_dir())
+    except OSError as exc:
+        raise UsageError(f"{folder}: {exc.strerror}. Name another folder: {command}") from exc
+    if wrong:
+        raise UsageError(f"{wrong[0]}: is a file. Name a folder: {command}")
     there = [name for name in files if (folder / name).exists()]
     if there:
         raise UsageError(

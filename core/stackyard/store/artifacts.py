@@ -105,9 +105,8 @@ class Artifacts:
             return reader.read(path)
         except StackyardError:
             raise
-        except (
-            Exception
-        ) as exc:  # a plugin's code may raise anything at bytes that it does not know
+        # A plugin's code may raise anything at bytes that it does not know.
+        except Exception as exc:
             raise StoreError(
                 f"artifact {ref.digest[:12]} ({ref.type}) cannot be read as {ref.format}: "
                 f"{said(exc)}. Run the step that made it again with --no-cache"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from stackyard import distributions
-from stackyard.discovery import GROUP
 from stackyard.errors import ConfigError
+from stackyard.plugins import GROUP
 from stackyard.shape import shape_of, takes_secret
 from stackyard.signature import Resource
 from stackyard.testing.contract import Contract

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -140,7 +139,7 @@ class FormatRegistry:
                     f"artifact format {name!r} is not installed. Installed: {have}."
                     f"{suggest(name, self.names)}"
                 )
-            live = self._live[name] = _construct(descriptor)
+            live = self._live[name] = made(descriptor)
         return live
 
     def candidates(self, value: Any) -> tuple[Format, ...]:
@@ -166,23 +165,28 @@ def dotted_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _construct(descriptor: ArtifactFormat) -> Format:
-    module, _, name = descriptor.target.partition(":")
+def made(descriptor: ArtifactFormat) -> Format:
+    """Import the class of a format and make it.
+
+    Raises:
+        PluginError: it cannot be imported or made, or is no Format of that name.
+    """
+    from stackyard.registry import as_written, load
+
+    what = f"artifact format {descriptor.name!r}"
+    cls = load(descriptor.target, what)
     try:
-        made = attrgetter(name)(importlib.import_module(module))()
-    except (Exception, SystemExit) as exc:  # another's module may raise anything
+        found = cls()
+    except (Exception, SystemExit) as exc:  # another's class may raise anything
         from stackyard.location import said
 
-        raise PluginError(
-            f"artifact format {descriptor.name!r}: importing {descriptor.target} failed: "
-            f"{said(exc)}"
-        ) from exc
-    if not isinstance(made, Format) or made.name != descriptor.name:
-        raise PluginError(  # records keep the class's name, and look the descriptor's up
-            f"artifact format {descriptor.name!r}: {descriptor.target} is no Format with "
-            f"name = {descriptor.name!r}"
-        )
-    return made
+        text = f"{what}: {descriptor.target} cannot be made: {said(exc)}"
+        raise PluginError(as_written(text)) from exc
+    if not isinstance(found, Format) or found.name != descriptor.name:
+        # Records keep the class's name, and look the descriptor's up.
+        text = f"{what}: {descriptor.target} is no Format with name = {descriptor.name!r}"
+        raise PluginError(as_written(text))
+    return found
 
 
 def need(module: str, extra: str) -> Any:

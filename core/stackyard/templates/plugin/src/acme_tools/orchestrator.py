@@ -145,13 +145,12 @@ class AcmeOrchestrator(Orchestrator):
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop a task and what it started: it may write its record first."""
+    """Stop a task, which may write its record first, and then all that it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE)
-            return
 
 
 def _lines(output: Path, kind: str) -> list[str]:

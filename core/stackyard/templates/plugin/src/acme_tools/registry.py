@@ -136,7 +136,7 @@ class AcmeRegistry(Registry):
 
     def _add(self, name: str, digest: str, source: Path, facts: str) -> str:
         """Make the next version of the files in ``source``; return its number."""
-        home = self._home / name
+        home, run = self._home / name, self.context.run
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=home) as scratch:
             made = Path(scratch, "version")
@@ -145,7 +145,7 @@ class AcmeRegistry(Registry):
             while True:
                 versions = self._versions(name)
                 for known in (self._read(name, version) for version in versions):
-                    if (known.package.digest, known.run) == (digest, self.context.run or ""):
+                    if run is not None and (known.package.digest, known.run) == (digest, run):
                         return known.version
                 number = str(len(versions) + 1)
                 try:
