@@ -85,6 +85,11 @@ def unreadable(package: ModelPackage, folder: Path) -> ModelPackage:
     )
 
 
+def _at_once(token: str) -> list[str]:
+    """The endpoint that both processes deploy, and the one of each."""
+    return [token, f"{token}-0", f"{token}-1"]
+
+
 def _log_files(server: Server, name: str) -> list[Path]:
     return list(server.inferences(name).rglob("*")) if "log" in server.capabilities else []
 
@@ -131,17 +136,18 @@ class ServerCase(ComponentContract):
     def check_at_once(self, component: Server, results: list[Any], token: str) -> None:
         """All three are served, each with one version; of the common one both were told the
         same."""
-        names = [token, f"{token}-0", f"{token}-1"]
-        try:
-            assert results[0][0] == results[1][0]
-            served = {one.name: one for one in component.list()}
-            assert set(names) <= set(served)
-            assert [served[name].traffic for name in names] == [{"1": 100}] * 3
-            for name in names if self.answers else ():
-                assert ask(component, name)["model_version"] == "1"
-        finally:
-            for name in names:
-                component.undeploy(name)
+        names = _at_once(token)
+        assert results[0][0] == results[1][0]
+        served = {one.name: one for one in component.list()}
+        assert set(names) <= set(served)
+        assert [served[name].traffic for name in names] == [{"1": 100}] * 3
+        for name in names if self.answers else ():
+            assert ask(component, name)["model_version"] == "1"
+
+    def after_at_once(self, component: Server, token: str) -> None:
+        """None of the three is served any more."""
+        for name in _at_once(token):
+            component.undeploy(name)
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
