@@ -71,9 +71,19 @@ def _ran(output: str) -> Ran:
 
 
 def _install(folder: Path, requires: tuple[str, ...]) -> None:
-    made = folder / "acme_tools-1.0.dist-info"
+    """Install the plugin, and a client that every tool has and no template needs."""
+    (folder / "acme_client.py").touch()
+    client = _installed(folder, "acme_client", ())
+    (client / "top_level.txt").write_text("acme_client\n")
+    plugin = _installed(folder, "acme_tools", (*requires, "acme_client"))
+    (plugin / "entry_points.txt").write_text("[stackyard.plugins]\nacme-tools = acme_harness\n")
+
+
+def _installed(folder: Path, name: str, requires: tuple[str, ...]) -> Path:
+    made = folder / f"{name}-1.0.dist-info"
     made.mkdir()
     needed = "".join(f"Requires-Dist: {text}\n" for text in requires)
-    metadata = f"Metadata-Version: 2.1\nName: acme-tools\nVersion: 1.0\n{needed}"
+    named = name.replace("_", "-")
+    metadata = f"Metadata-Version: 2.1\nName: {named}\nVersion: 1.0\n{needed}"
     (made / "METADATA").write_text(metadata, encoding="utf-8")
-    (made / "entry_points.txt").write_text("[stackyard.plugins]\nacme-tools = acme_harness\n")
+    return made

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import logging
 import os
 import socket
+import threading
 import time
 from functools import cache
 from pathlib import Path
@@ -15,6 +18,8 @@ from acme_tools.secret_provider import FILE
 from acme_tools.secret_provider import look_up as sound
 
 from stackyard.errors import SecretError
+
+CLIENT = "acme_client"  # that the plugin requires
 
 
 class MixesCases:
@@ -157,6 +162,37 @@ class QuotesWhatIsWrong:
             return sound(name, project)
         except SecretError as exc:
             raise SecretError(f"not JSON: {(project / FILE).read_text()}") from exc
+
+
+class ImportsAtOnce:
+    """What is loaded imports the vault's client, below."""
+
+    caught_by = "test_09_nothing_is_imported_to_ask_it"
+    look_up = staticmethod(sound)
+
+
+class ConnectsAtOnce:
+    """What is loaded looks, below, whether the vault is there."""
+
+    caught_by = "test_10_asked_only_for_what_is_nowhere_else"
+    look_up = staticmethod(sound)
+
+
+class StartsAtOnce:
+    """What is loaded starts, below, a thread that keeps a token fresh."""
+
+    caught_by = "test_10_asked_only_for_what_is_nowhere_else"
+    look_up = staticmethod(sound)
+
+
+match os.environ.get("ACME_MUTANT"):  # which is only said in processes that begin later
+    case "ImportsAtOnce":
+        importlib.import_module(CLIENT)
+    case "ConnectsAtOnce":
+        with contextlib.suppress(Exception):
+            socket.create_connection(("127.0.0.1", 9)).close()
+    case "StartsAtOnce":
+        threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
 
 
 class IsSilentToo:

@@ -19,6 +19,7 @@ from stackyard import plugins
 from stackyard.components.base import Context
 from stackyard.distributions import normal_name
 from stackyard.graph import Graph
+from stackyard.processes import kill_tree
 
 WAIT = 120.0  # seconds, for a process that has to import its tool
 READY = "ready"
@@ -67,7 +68,7 @@ def imported_for(distribution: str, code: str, given: Any) -> list[str]:
         code: imports ``json`` and ``sys``, and finds ``given`` in ``sys.argv[1]``.
         given: plain data.
     """
-    imported = set(_answer(code + _REPORT, given))
+    imported = set(answer(code + _REPORT, given))
     own = {"stackyard", *_needed("stackyard")}
     return sorted(imported & _modules(_needed(distribution) - own))
 
@@ -82,11 +83,17 @@ def compiled_by(
         "stack": context.stack,
         "graph": graph.to_json(),
     }
-    return dict(_answer(_COMPILING, given, {"PYTHONHASHSEED": str(seed)}))
+    return dict(answer(_COMPILING, given, {"PYTHONHASHSEED": str(seed)}))
 
 
-def _answer(code: str, given: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Any:
-    """What ``code`` prints as JSON."""
+def answer(code: str, given: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Any:
+    """What ``code`` prints as JSON in a process of its own.
+
+    Args:
+        code: imports ``json`` and ``sys``, and finds ``given`` in ``sys.argv[1]``.
+        given: plain data.
+        env: on top of this process's.
+    """
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(given)], env={**os.environ, **(env or {})},
         capture_output=True, text=True, timeout=WAIT, check=False,
@@ -136,7 +143,7 @@ def together(
             _go(process)
         results = []
         for process, error in running:
-            out, _ = process.communicate(timeout=WAIT)
+            out, _ = process.communicate()
             if process.returncode != 0:
                 raise AssertionError(f"{who} failed: {_said_last(process, error)}")
             results.append(json.loads(out.splitlines()[-1]))
@@ -168,8 +175,10 @@ def _begun(
 
 
 def _kill(processes: Iterable[subprocess.Popen[str]]) -> None:
+    """Also what they started: it may hold the pipe at whose end ``communicate`` waits."""
     for process in processes:
-        process.kill()
+        if process.poll() is None:
+            kill_tree(process.pid)
 
 
 def _ready(process: subprocess.Popen[str]) -> bool:

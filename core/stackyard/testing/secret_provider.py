@@ -18,8 +18,8 @@ from stackyard.flavors import SecretProvider
 from stackyard.secrets import Find, Secrets
 from stackyard.testing.contract import Contract, offered
 from stackyard.testing.elsewhere import elsewhere
-from stackyard.testing.manners import begun, deaf, files_in, unconnected
-from stackyard.testing.processes import imported_for
+from stackyard.testing.manners import deaf, files_in
+from stackyard.testing.processes import answer, imported_for
 from stackyard.testing.secret_provider_work import find_all, run_in_pipeline
 
 DEADLINE = 10.0  # seconds, for a backend that never answers
@@ -39,6 +39,21 @@ given = json.loads(sys.argv[1])
 from stackyard import plugins, registry
 [found] = [p for p in plugins.load().secret_providers() if p.name == given]
 registry.load(found.target, given)
+"""
+_ASKING = """
+import json, sys
+given = json.loads(sys.argv[1])
+from pathlib import Path
+from stackyard import plugins, registry
+from stackyard.secrets import Secrets
+from stackyard.testing.manners import begun, unconnected
+before = begun()
+with unconnected():
+    [found] = [p for p in plugins.load().secret_providers() if p.name == given["provider"]]
+    registry.load(found.target, found.name)
+    value = Secrets(Path(given["project"]), [found]).lookup("TOKEN")
+assert begun() <= before, "a thread or a process was started"
+print(json.dumps(value))
 """
 
 
@@ -195,17 +210,17 @@ class SecretProviderContract(Contract, ABC):
     def test_10_asked_only_for_what_is_nowhere_else(
         self, descriptor: SecretProvider, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Nothing is connected, read or started before, nor where the environment has the value."""
+        """Until then nothing is connected or started.
+
+        Neither by loading the plugin and the provider's function, in a process that has loaded
+        nothing yet, nor where the environment has the value.
+        """
         self.keep({"TOKEN": "from the provider"}, project, monkeypatch)
-        before = begun()
         monkeypatch.setenv("TOKEN", "from the environment")
-        secrets = Secrets(project, [descriptor])
-        with unconnected():
-            registry.load(descriptor.target, self.provider)
-            assert secrets.lookup("TOKEN") == "from the environment"
-        assert begun() <= before, "a thread or a process was started"
+        given = {"provider": self.provider, "project": str(project)}
+        assert answer(_ASKING, given) == "from the environment"
         monkeypatch.delenv("TOKEN")
-        assert secrets.lookup("TOKEN") == "from the provider"
+        assert Secrets(project, [descriptor]).lookup("TOKEN") == "from the provider"
 
     @pytest.mark.usefixtures("silent")
     def test_11_a_silent_backend_is_given_up_in_time(self, find: Find, project: Path) -> None:
