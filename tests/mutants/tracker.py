@@ -122,8 +122,8 @@ class CutsLongValues(AcmeTracker):
         )
 
 
-class MixesKeys(AcmeTracker):
-    """Keys that differ in case only become one."""
+class DropsLetters(AcmeTracker):
+    """Of a key only ASCII arrives, and nothing has its whole name."""
 
     caught_by = "test_13_every_key_that_a_step_may_log_arrives"
 
@@ -134,6 +134,18 @@ class MixesKeys(AcmeTracker):
                 replace(e, key=e.key.encode("ascii", "ignore").decode()) if hasattr(e, "key") else e
                 for e in entries
             ],
+        )
+
+
+class MixesCases(AcmeTracker):
+    """Keys that differ in case only become one."""
+
+    caught_by = "test_13_every_key_that_a_step_may_log_arrives"
+
+    def write(self, tracking_id: str, entries: Any) -> None:
+        super().write(
+            tracking_id,
+            [replace(e, key=e.key.lower()) if hasattr(e, "key") else e for e in entries],
         )
 
 

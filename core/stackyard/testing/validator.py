@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import warnings
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from stackyard.components.base import Context
-from stackyard.components.validator import Expectation, Suite, ValidationReport, Validator
+from stackyard.components.validator import Expectation, Suite, Validator
 from stackyard.errors import InvalidInput, Unsupported
 from stackyard.testing.manners import side_by_side
 from stackyard.testing.validator_case import ROWS, flights, noted, suite
 from stackyard.testing.validator_proposals import ProposalContract
+from stackyard.testing.validator_reports import ReportContract
 from stackyard.testing.weather import TEXTS
 
 
-class ValidatorContract(ProposalContract):
+class ValidatorContract(ReportContract, ProposalContract):
     """Inherit, say what a stack says of the validator, and how it spells four expectations.
 
     Tests of a capability that the validator does not have are skipped.
@@ -200,58 +197,6 @@ class ValidatorContract(ProposalContract):
         assert [(c.verdict, c.message) for c in found.checks[:6]] == [("pass", "")] * 6
         counted = [(c.verdict, c.unexpected) for c in found.checks[6:]]
         assert counted == [("pass", 0)] * 2 + [("fail", 1)] * 4
-
-    # What leaves the validator
-
-    def test_12_values_are_shown_only_if_asked_for(
-        self, validator: Validator, context: Context
-    ) -> None:
-        """As many as asked for; without asking none is in the report or the record."""
-        frame = flights()
-        frame.loc[5:9, "carrier"] = [f"private-{n}" for n in range(5)]
-        frame.index = frame.index - float(ROWS)  # in which 0 and 3 are labels, too
-        asked = suite(self.in_set("carrier", ["UA", "DL", "AA"]))
-        report = validator.validate(frame, asked)
-        assert report.checks[0].examples == ()
-        assert "private" not in json.dumps([asdict(report), *map(asdict, noted(context))])
-        (check,) = validator.validate(frame, asked, examples=3).checks
-        assert len(check.examples) == 3
-        assert set(check.examples) <= {f"private-{n}" for n in range(5)}
-        assert "private" not in check.message
-
-    def test_13_the_report_is_noted_and_is_plain_data(
-        self, validator: Validator, context: Context
-    ) -> None:
-        """It goes through JSON and comes back; a failing one too."""
-        frame = flights()
-        frame.loc[0, "carrier"] = None
-        report = validator.validate(frame, self.sound())
-        assert noted(context) == [report]
-        import msgspec
-
-        back = msgspec.convert(json.loads(json.dumps(asdict(report))), ValidationReport)
-        assert back == report
-
-    def test_14_nothing_is_printed_or_logged(
-        self,
-        validator: Validator,
-        capfd: pytest.CaptureFixture[str],
-        caplog: pytest.LogCaptureFixture,
-    ) -> None:
-        """By what passes, fails, cannot be checked or is refused; nothing warns."""
-        caplog.set_level(logging.WARNING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            validator.validate(
-                flights(),
-                suite(self.not_null("delay"), self.not_null("x"), self.between("carrier", 1, 2)),
-            )
-            with pytest.raises(InvalidInput):
-                validator.validate(flights(), suite(Expectation("expect_the_unknown")))
-            with pytest.raises(InvalidInput):
-                validator.validate(flights(), suite(Expectation(self.not_null("x").type)))
-        captured = capfd.readouterr()
-        assert (captured.out, captured.err, caplog.records) == ("", "", [])
 
     # Manners
 
