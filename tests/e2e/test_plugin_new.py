@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -16,19 +17,34 @@ WRITTEN = {f"acme-{name.replace('_', '-')}": ("acme", [name]) for name in POINTS
 WRITTEN["acme-tools"] = ("acme-tools", [*POINTS])
 
 
+def imported(source: Path) -> set[str]:
+    """What the modules of a folder import, wherever in them."""
+    found: set[str] = set()
+    for file in source.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module)
+    return found
+
+
 @pytest.mark.full
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("name", WRITTEN)
 def test_it_installs_keeps_its_contracts_and_is_found(name: str, tmp_path: Path) -> None:
     flavor, points = WRITTEN[name]
     alone = Alone(tmp_path / "env")
-    alone.install(f"{ROOT}[testing]")
+    alone.install(str(ROOT))
     command = str(alone.bin / "stackyard")
     kinds = [word for point in points for word in ("--kind", point.replace("_", "-"))]
     alone.run(command, "plugin", "new", name, *kinds, at=tmp_path)
     folder = tmp_path / name
-    alone.install(".[test]", own=[name], at=folder)
+    alone.install(".", own=[name], at=folder)
+    modules = ", ".join(sorted(imported(folder / "src")))
+    alone.run(str(alone.bin / "python"), "-c", f"import {modules}")
 
+    alone.install(".[test]", own=[name], at=folder)
     tested = alone.test(at=folder)
     assert {outcome.rpartition(".")[0] for outcome in tested} == {
         f"tests.test_{point}" for point in points
