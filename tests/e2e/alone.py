@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -34,19 +33,11 @@ class Alone:
         assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
         return done.stdout
 
-    def install(self, *words: str, own: Iterable[str] = ("stackyard",), at: Path = ROOT) -> None:
-        """Install as ``uv pip install`` does; what is in this repository is built anew.
-
-        Args:
-            words: for the installer.
-            own: distributions from folders, whose wheels uv otherwise keeps until their
-                ``pyproject.toml`` changes.
-            at: where relative paths count from.
-        """
+    def install(self, *words: str, at: Path = ROOT) -> None:
+        """Install as ``uv pip install`` does, with the releases that Stackyard is tried with."""
         settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
         until = settings["uv"]["exclude-newer"]
-        anew = [word for name in own for word in ("--refresh-package", name)]
-        self.run(self._uv, "pip", "install", "-q", "--exclude-newer", until, *anew, *words, at=at)
+        self.run(self._uv, "pip", "install", "-q", "--exclude-newer", until, *words, at=at)
 
     def test(self, *words: str, at: Path = ROOT) -> dict[str, Counter[str]]:
         """Run pytest; it may fail nothing. Returns each class's outcomes: passed and skipped."""
@@ -58,7 +49,6 @@ class Alone:
         )  # fmt: skip
         found: dict[str, Counter[str]] = {}
         for case in ElementTree.parse(report).iter("testcase"):
-            assert case.find("failure") is None and case.find("error") is None
             outcome = "passed" if case.find("skipped") is None else "skipped"
             found.setdefault(case.attrib["classname"], Counter())[outcome] += 1
         return found

@@ -64,7 +64,6 @@ def test_a_plugin_keeps_its_contract_alone(name: str, versions: str, tmp_path: P
     alone.install(
         "--resolution", versions, f"{ROOT}[testing,frames,sklearn]",
         str(ROOT / "plugins" / name), *declared(name),
-        own=["stackyard", f"stackyard-{name}"],
     )  # fmt: skip
     alone.install(*TOOLS, *further)
     tested = alone.test(*(f"plugins/{name}/tests/{one}" for one in classes))

@@ -40,11 +40,11 @@ def test_it_installs_keeps_its_contracts_and_is_found(name: str, tmp_path: Path)
     kinds = [word for point in points for word in ("--kind", point.replace("_", "-"))]
     alone.run(command, "plugin", "new", name, *kinds, at=tmp_path)
     folder = tmp_path / name
-    alone.install(".", own=[name], at=folder)
+    alone.install(".", at=folder)
     modules = ", ".join(sorted(imported(folder / "src")))
     alone.run(str(alone.bin / "python"), "-c", f"import {modules}")
 
-    alone.install(".[test]", own=[name], at=folder)
+    alone.install(".[test]", at=folder)
     tested = alone.test(at=folder)
     assert {outcome.rpartition(".")[0] for outcome in tested} == {
         f"tests.test_{point}" for point in points
