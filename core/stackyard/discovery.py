@@ -144,7 +144,10 @@ def _import_file(file: Path) -> Any:
     """Import the plugin in a single file, under a name that no other project's file has."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(_module_of(file), file)
+    from stackyard.importing import FreshLoader
+
+    name = _module_of(file)
+    spec = importlib.util.spec_from_loader(name, FreshLoader(name, str(file)))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import py_compile
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +114,16 @@ def test_a_constant(learn: Place) -> None:
 
 def test_a_constant_of_another_module(learn: Place) -> None:
     change(learn, "dags/helpers.py", "STEP = 10", "STEP = 11")
+    assert ran(learn.steps("learn")) == {"train", "report"}
+
+
+def test_bytecode_that_only_seems_fresh(learn: Place) -> None:
+    """Python's own check of it are a file's length and the second of its last change."""
+    helpers = learn.root / "dags/helpers.py"
+    second = helpers.stat().st_mtime_ns
+    py_compile.compile(str(helpers), doraise=True)
+    change(learn, "dags/helpers.py", "STEP = 10", "STEP = 11")
+    os.utime(helpers, ns=(second, second))
     assert ran(learn.steps("learn")) == {"train", "report"}
 
 
