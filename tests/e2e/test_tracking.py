@@ -100,6 +100,7 @@ def served(place: Place) -> Iterator[tuple[Place, str]]:
         place.run("stack", "down")
 
 
+@pytest.mark.full
 def test_a_server_that_stops_while_a_run_goes_on(served: tuple[Place, str]) -> None:
     place, uri = served
     place.run("run", "tracked")

@@ -46,6 +46,7 @@ for turn in range(rounds):
 """
 
 
+@pytest.mark.full  # two at once: the contract's c09
 def test_nothing_is_lost(tmp_path: Path) -> None:
     """Every view is in Feast's registry, every row is there, and online."""
     commands = [

@@ -41,7 +41,7 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(params=["database", "server"])
+@pytest.fixture(params=["database", pytest.param("server", marks=pytest.mark.full)])
 def uri(request: pytest.FixtureRequest) -> str:
     """Both backends."""
     found = request.getfixturevalue(request.param)
