@@ -91,13 +91,11 @@ def _wrong(
     others: frozenset[str],
 ) -> str | None:
     have = installed.get(name)
-    wanted = f"{name} {versions}".strip()
     if name == IN_PROJECT and name not in others:
         return f"{place} plugins: there is no {FILE} beside the stack files"
     if have is None and name not in others:
         near = suggest(name, [d.name for d in installed.values() if d.entry_points])
-        cure = near or f" uv pip install '{wanted}'"  # never that of a name that is mistyped
-        return f"{place} plugins: {name} is not installed.{cure}"
+        return f"{place} plugins: {name} is not installed. Install it, or leave it out.{near}"
     if not versions:
         return None
     if have is None:
@@ -107,6 +105,6 @@ def _wrong(
     if SpecifierSet(versions).contains(have.version, prereleases=True):
         return None
     return (
-        f"{place} plugins: {wanted} is asked for, {have.version} is installed. "
-        f"uv pip install '{wanted}'"
+        f"{place} plugins: {name} {versions} is asked for, {have.version} is installed. "
+        "Install another version, or change the list"
     )

@@ -65,6 +65,14 @@ def raised(trace: TracebackType | None, file: str) -> str:
     return place(file, line)
 
 
+def innermost(exc: BaseException) -> str:
+    """Return ``file:line`` that raised it."""
+    from traceback import extract_tb
+
+    frame = extract_tb(exc.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}"
+
+
 def said(exc: BaseException) -> str:
     """Return an exception's type and message on one line."""
     return f"{type(exc).__name__}: {' '.join(str(exc).split()) or 'no message'}"

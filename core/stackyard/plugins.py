@@ -131,6 +131,9 @@ class Plugins:
         near = suggest(name, names)
         if near:
             return text + near
+        kinds = sorted({f.kind for f in self.flavors() if f.name == name})
+        if kinds:
+            return f"{text} {name!r} is a flavor of {' and '.join(kinds)}."
         if self.broken:  # what a plugin that cannot be imported offers is not known
             listed = "; ".join(f"{p}: {p.reason}" for p in self.broken)
             return f"{text} Broken plugins, one of which may have it: {listed}"

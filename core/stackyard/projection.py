@@ -11,7 +11,7 @@ from stackyard.components import tracker as kind
 from stackyard.components.base import redact
 from stackyard.components.tracker import Entry, RunFacts, RunStatus, StepFacts, Tracker
 from stackyard.errors import ComponentError, StackyardError
-from stackyard.location import said
+from stackyard.location import innermost, said
 from stackyard.store.leases import hold
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def _publish(store: Store, stack: Stack, run_id: str, instances: list[str]) -> l
         except KeyboardInterrupt:  # whoever does not want to wait still has a run that has ended
             why = "stopped by hand"
         except Exception as exc:  # a tool's own failure must not cost it either
-            why = redact(str(exc) if isinstance(exc, StackyardError) else said(exc))
+            own = isinstance(exc, StackyardError)
+            why = redact(str(exc) if own else f"{said(exc)} ({innermost(exc)})")
         warnings.append(
             f"{instance}: {why}. The run is kept; replay it with: stackyard publish {run_id}"
         )

@@ -122,7 +122,7 @@ def faults(plugin: Plugin) -> list[str]:
         checks += [partial(config_class, flavor), partial(component_class, flavor)]
     checks += [partial(made, descriptor) for descriptor in plugin.formats]
     checks += [partial(secret_function, provider) for provider in plugin.secret_providers]
-    found = [*_newer_core(plugin.distribution.name)]
+    found = [*_unmet(plugin.distribution.name)]
     for check in checks:
         try:
             check()
@@ -131,31 +131,29 @@ def faults(plugin: Plugin) -> list[str]:
     return found
 
 
-def _newer_core(distribution: str) -> Iterator[str]:
-    """What a distribution says of the core that it needs, where this is not that."""
+def _unmet(distribution: str) -> Iterator[str]:
+    """What a distribution says that it needs, where that is not here: Stackyard or its tools."""
     from importlib import metadata
 
     try:
         requires = metadata.requires(distribution) or ()
-        core = metadata.version("stackyard")
     except metadata.PackageNotFoundError:  # a single file, or the core run from its source
         return
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in requires:
-        if not text.lower().startswith("stackyard"):
-            continue
         try:
             wanted = Requirement(text)
         except InvalidRequirement as exc:
             yield f"its metadata cannot be read: {' '.join(str(exc).split())}"
             continue
-        if normal_name(wanted.name) != "stackyard":
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
             continue
-        if wanted.marker and not wanted.marker.evaluate():
+        needed = f"{normal_name(wanted.name)} {wanted.specifier}".strip()
+        try:
+            here = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            yield f"it needs {needed}, which is not installed. uv pip install '{needed}'"
             continue
-        if not wanted.specifier.contains(core, prereleases=True):
-            yield (
-                f"it asks for stackyard {wanted.specifier}, {core} is installed. "
-                f"uv pip install 'stackyard{wanted.specifier}'"
-            )
+        if not wanted.specifier.contains(here, prereleases=True):
+            yield f"it needs {needed}, {here} is installed. uv pip install '{needed}'"

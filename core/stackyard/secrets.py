@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stackyard.errors import SecretError
 from stackyard.flavors import SecretProvider
+from stackyard.location import innermost
 
 FILE = "STACKYARD_SECRETS_FILE"
 DEFAULT_FILE = Path(".stackyard") / "secrets.env"
@@ -43,7 +44,7 @@ class Secrets:
             except SecretError:
                 raise
             except (Exception, SystemExit) as exc:  # another's; its message might hold the value
-                failed = f"{type(exc).__name__} at {_where(exc)}"
+                failed = f"{type(exc).__name__} at {innermost(exc)}"
                 raise SecretError(
                     f"secret {name!r}: provider {provider!r} failed with {failed}"
                 ) from None  # a step's traceback is stored, with every cause
@@ -69,14 +70,6 @@ class Secrets:
         from stackyard.registry import secret_function
 
         return [(p.name, secret_function(p)) for p in self.providers]
-
-
-def _where(exc: BaseException) -> str:
-    """``file:line`` that raised it."""
-    from traceback import extract_tb
-
-    frame = extract_tb(exc.__traceback__)[-1]
-    return f"{frame.filename}:{frame.lineno}"
 
 
 def file_of(project: Path) -> Path:

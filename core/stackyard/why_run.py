@@ -25,7 +25,7 @@ def why_run(runner: Runner, attempt: Attempt) -> str:
     if step.options.effect:
         return "changes the world, so it runs in every run"
     if not cachekey.reusable(step):
-        return "reads the outside world and does not say how long that stays true (cache=...)"
+        return "reads no other step and does not say how long its result stays true (cache=...)"
     before = earlier.previous(step.name)
     if before is None:
         return "no earlier result"

@@ -89,7 +89,10 @@ OFFERED = (
     "artifact format 'half': classes:Half cannot be made: TypeError: Can't instantiate abstract",
     "secret provider 'mute': classes:NOTHING is no function",
 )
-NEEDY = "Metadata-Version: 2.1\nName: needy\nVersion: 3.0\nRequires-Dist: Stackyard[frames]>=9\n"
+NEEDY = (
+    "Metadata-Version: 2.1\nName: needy\nVersion: 3.0\nRequires-Dist: Stackyard[frames]>=9\n"
+    "Requires-Dist: no-such-tool>=2\nRequires-Dist: of-tests; extra == 'test'\n"
+)
 SLOW = "import time\ntime.sleep(0.6)\n"
 TWIN = FLAVOR.format(arguments="'orchestrator', 'local', 'a:B', 'a:C'")
 
@@ -121,7 +124,9 @@ def test_each_is_named_with_distribution_version_and_reason(place: Place, tmp_pa
     for why in OFFERED:
         assert f"plugin wrong-offers 1.0: {why}" in said
     assert "plugin slow-one 4.0 took" in said
-    assert "plugin needy 3.0: it asks for stackyard >=9, 0.1.0 is installed. uv pip" in said
+    assert "plugin needy 3.0: it needs stackyard >=9, 0.1.0 is installed. uv pip" in said
+    assert "plugin needy 3.0: it needs no-such-tool >=2, which is not installed. uv pip" in said
+    assert "of-tests" not in said
     assert "orchestrator 'local' is provided by two plugins: " in said and "twin 7.1" in said
     assert "stackyard-mlflow" in listed.stdout
 

@@ -29,7 +29,7 @@ COMMANDS = {
     "compile": "write a pipeline's DAG file for a stack's orchestrator",
     "publish": "bring a run's records to the stack's tracker",
     "stack": "list, show, check, compare and choose stacks; start local services",
-    "plugin": "list and show plugins",
+    "plugin": "list and show plugins, begin one of your own",
     "runs": "list, show, compare, verify and clean up runs",
     "artifact": "look at and fetch what a run made",
     "validate": "propose suites for review, check a table against one",

@@ -10,7 +10,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from functools import reduce
+from io import StringIO
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from stackyard.components.base import Context
@@ -71,15 +74,21 @@ def case() -> Any:
 def _do_at_once(
     case: Any, settings: Mapping[str, Any], facts: Mapping[str, Any], token: str, number: int
 ) -> Any:
-    made = made_of(case.kind, settings, context_of(facts))
-    begin()  # with a component that is made: both meet in what it does
-    result = case.do_at_once(made, number, token)
-    made.close()
+    context = context_of(facts)
+    with TemporaryDirectory() as folder:
+        os.chdir(folder)  # relative paths count from the project, wherever it is started
+        made = made_of(case.kind, settings, context)
+        begin()  # with a component that is made: both meet in what it does
+        with redirect_stdout(StringIO()) as printed:
+            result = case.do_at_once(made, number, token)
+            made.close()
+        os.chdir(context.project)  # not every system removes a folder that is in use
+    assert printed.getvalue() == "", f"it prints on standard output: {printed.getvalue()!r}"
     return result
 
 
 def _work(said: dict[str, Any]) -> None:
-    sys.path[:] = said["path"]
+    sys.path[:] = map(os.path.abspath, said["path"])
     module, name = said["task"]
     task = getattr(importlib.import_module(module), name)
     spec = importlib.util.spec_from_file_location(said["module"], said["file"])
