@@ -10,8 +10,9 @@ import pytest
 from tests.docs.pages import ROOT
 from tests.e2e.alone import Alone
 
-# What runs the contracts, and what the tests of a plugin need beside it. KServe's model server
-# belongs to no environment but the one that the plugin makes for it.
+# What runs the contracts, and what the tests of a plugin need beside it. KServe's model server has
+# an environment that the plugin makes, with the versions that the model was made with: KServe
+# 0.21.0 takes pandas below 3.
 CONTRACTS = {
     "airflow": (("test_airflow_contract.py::TestAirflow",), ()),
     "bentoml": (("test_server.py::TestBentomlServer",), ()),
@@ -29,7 +30,7 @@ CONTRACTS = {
     "great-expectations": (("test_validator.py::TestGreatExpectations",), ()),
     "kserve": (
         ("test_server.py::TestKServe", "test_local.py::TestLocalKServe"),
-        ("jsonschema", "moto[s3,server]"),
+        ("jsonschema", "moto[s3,server]", "pandas<3"),
     ),
     "mlflow": (
         (
@@ -41,8 +42,10 @@ CONTRACTS = {
         (),
     ),
 }
-# The tool itself, where the plugin only talks to it: Airflow gets an environment of its own.
-BESIDE = {("airflow", "lowest-direct"): {"STACKYARD_TEST_AIRFLOW": "3.1.0"}}
+# The tool itself, where the plugin only talks to it: Airflow gets an environment of its own, with
+# what was released soon after it. It does not start with structlog 25.5 and newer.
+AIRFLOW = {"STACKYARD_TEST_AIRFLOW": "3.1.0 structlog<25.5", "UV_EXCLUDE_NEWER": "2025-12-15"}
+BESIDE = {("airflow", "lowest-direct"): AIRFLOW}
 TOOLS = ("pytest-timeout", "pytest-xdist")
 
 

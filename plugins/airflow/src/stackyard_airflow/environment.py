@@ -11,7 +11,7 @@ from stackyard import environments
 OLDEST = (3, 1)
 # Airflow leaves its dependencies open, so that a newer one can break it: 3.2.2 starts with FastAPI
 # 0.139 and not with 0.165. These are the days up to which a version was tried with all there was.
-TRIED = {"3.1.0": "2025-10-15", "3.3.2": "2026-11-20"}
+TRIED = {"3.3.2": "2026-11-20"}
 
 
 def importable_version() -> str | None:
