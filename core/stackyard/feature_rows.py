@@ -49,6 +49,8 @@ def check_rows(
 def moments(values: Any, what: str) -> Any:
     """Datetimes in UTC with nanoseconds; those without a time zone are in UTC.
 
+    ``what`` begins the message of an error: ``rows of view 'weather'``.
+
     Raises:
         InvalidInput: they are no datetimes, or beyond the years 1678 to 2261.
     """

@@ -32,7 +32,7 @@ def states(step: Step, stack: Stack, first: str) -> dict[str, str]:
             try:
                 said = store.state()
             except ComponentError as exc:  # the step meets it again, and fails with it
-                text = "%s cannot tell its state, so step %s is run: %s"
+                text = "%s cannot tell its state, so nothing of before stands for step %s: %s"
                 store.context.logger.warning(text, store.context.name, step.name, exc)
                 said = None
             finally:

@@ -24,7 +24,7 @@ class JoinContract(ComponentContract):
     kind = "feature_store"
 
     def given(self, context: Context, definition: ViewDefinition, rows: pd.DataFrame) -> None:
-        """Let the backend have a view with these rows."""
+        """Let the backend have the view with these rows; what it had may stay or go."""
         store = self.connect(context)
         store.apply([definition])
         store.write(definition.name, rows)
