@@ -1,9 +1,13 @@
-"""Where Python keeps what it compiled of a run's pinned code.
+"""Where Python keeps what it compiled of a project's code.
 
-Python runs a ``.pyc`` beside a module instead of the module itself, and need not compare the two.
-So what is compiled of an opened bundle lies outside of it, in a folder that nobody but this user
-can write to; where there is none, each process compiles the code again. A ``.pyc`` in the bundle
-is never run by the process that opened it.
+Nowhere, where the code may change: bytecode counts as that of its source if this was last changed
+in the same second and is as long as it was, and what such code returns would be stored as what the
+changed one does.
+
+Of a run's pinned code it is kept. Python runs a ``.pyc`` beside a module instead of the module
+itself, and need not compare the two. So what is compiled of an opened bundle lies outside of it, in
+a folder that nobody but this user can write to; where there is none, each process compiles the code
+again. A ``.pyc`` in the bundle is never run by the process that opened it.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -21,7 +26,42 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+_changing: tuple[str, ...] = ()
+_pinned: list[str] = []
+
+
+class FreshLoader(SourceFileLoader):
+    """Compiles a module whenever it is imported."""
+
+    def path_stats(self, path: str) -> NoReturn:
+        """Not known: then bytecode is neither read nor written (``SourceLoader.get_code``)."""
+        raise OSError
+
+
+def compile_always(roots: Iterable[Path]) -> None:
+    """Let this process keep nothing of the modules below ``roots``, and of no others before.
+
+    Pinned code is left to ``compile_aside``.
+    """
+    global _changing
+    before, _changing = _changing, tuple(map(str, roots))
+    if before != _changing:
+        for entry in [*sys.path_importer_cache]:
+            if entry.startswith((*before, *_changing)):
+                del sys.path_importer_cache[entry]
+    if _fresh not in sys.path_hooks:
+        sys.path_hooks.insert(0, _fresh)
+
+
+def _fresh(folder: str) -> FileFinder:
+    """The hook of ``compile_always``; it is asked for each package of each tool."""
+    if not folder.startswith(_changing) or folder.startswith(tuple(_pinned)):
+        raise ImportError(folder)  # the next hook is asked
+    return FileFinder(
+        folder, (ExtensionFileLoader, EXTENSION_SUFFIXES), (FreshLoader, SOURCE_SUFFIXES)
+    )
 
 
 def compile_aside(code: Path, aside: Path) -> None:
@@ -58,6 +98,7 @@ def compile_aside(code: Path, aside: Path) -> None:
         raise ImportError(path)  # the next hook is asked
 
     sys.path_hooks.insert(0, hook)
+    _pinned.append(str(code))
 
 
 def _private(folder: Path) -> bool:

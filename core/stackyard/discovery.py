@@ -144,7 +144,7 @@ def _import_file(file: Path) -> Any:
     """Import the plugin in a single file, under a name that no other project's file has."""
     import importlib.util
 
-    from stackyard.importing import FreshLoader
+    from stackyard.bytecode import FreshLoader
 
     name = _module_of(file)
     spec = importlib.util.spec_from_loader(name, FreshLoader(name, str(file)))

@@ -7,43 +7,15 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.machinery import (
-    EXTENSION_SUFFIXES,
-    SOURCE_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-    SourceFileLoader,
-)
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType, TracebackType
-from typing import NoReturn
 
+from stackyard.bytecode import compile_always
 from stackyard.errors import PipelineError, StackyardError, suggest
 from stackyard.location import said
 
 _active: tuple[Path, ...] = ()
-
-
-class FreshLoader(SourceFileLoader):
-    """Compiles a module whenever it is imported.
-
-    Python takes kept bytecode for that of a source which was changed within the same second and is
-    as long as before. What such code returns would be stored as what the new one does.
-    """
-
-    def path_stats(self, path: str) -> NoReturn:
-        """Not known: then bytecode is neither read nor written (``SourceLoader.get_code``)."""
-        raise OSError
-
-
-def _project_finder(folder: str) -> FileFinder:
-    """The path hook for folders of the project's code."""
-    if not folder.startswith(tuple(map(str, _active))):  # asked for each package of each tool
-        raise ImportError
-    return FileFinder(
-        folder, (ExtensionFileLoader, EXTENSION_SUFFIXES), (FreshLoader, SOURCE_SUFFIXES)
-    )
 
 
 def use_roots(roots: tuple[Path, ...]) -> None:
@@ -56,12 +28,7 @@ def use_roots(roots: tuple[Path, ...]) -> None:
             file = getattr(module, "__file__", None)
             if file and any(Path(file).is_relative_to(root) for root in gone):
                 del sys.modules[name]
-    if roots != _active:  # folders that others were found in, or ours by another way
-        for entry in [*sys.path_importer_cache]:
-            if entry.startswith(tuple(map(str, (*gone, *roots)))):
-                del sys.path_importer_cache[entry]
-    if _project_finder not in sys.path_hooks:
-        sys.path_hooks.insert(0, _project_finder)
+    compile_always(roots)
     wanted = [str(root) for root in roots]
     if sys.path[: len(wanted)] != wanted:
         sys.path[:] = [*wanted, *(entry for entry in sys.path if entry not in wanted)]

@@ -130,12 +130,14 @@ class AirflowClient:
         """queued, running, success or failed."""
         return str(self._call("GET", _run(dag_id, run_id))["state"])
 
-    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+    def tasks(self, dag_id: str, run_id: str, patience: float | None = None) -> list[TaskState]:
         """The states of a run's tasks."""
         found: list[TaskState] = []
         while True:
             query = {"limit": PAGE, "offset": len(found)}
-            page = self._call("GET", f"{_run(dag_id, run_id)}/taskInstances", query=query)
+            page = self._call(
+                "GET", f"{_run(dag_id, run_id)}/taskInstances", query=query, patience=patience
+            )
             found += [
                 TaskState(
                     t["task_id"], t["state"], t["try_number"], t["duration"], t["start_date"] or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -66,12 +66,22 @@ class Follower:
             for event in self._events(task, before):
                 self.watch(event)
 
-    def interrupt(self) -> None:
-        """Tell, without asking Airflow, of the steps that a stop of the run will interrupt."""
-        running = [n for n, t in self.tasks.items() if SHOWN.get(t.state or "") == "running"]
-        self.interrupted = tuple(name for name in running if name != FINISH)
-        for name in self.interrupted:
-            self.watch(StepEvent(name, "interrupted", max(self.tasks[name].try_number, 1)))
+    def running(self) -> list[TaskState]:
+        """The steps that run now, also those that began since the last look; nothing is told."""
+        try:
+            tasks = self.client.tasks(self.dag_id, self.run_id, patience=POLL)
+        except ComponentError:  # what was seen last has to do
+            tasks = list(self.tasks.values())
+        return [t for t in tasks if t.task_id != FINISH and SHOWN.get(t.state or "") == "running"]
+
+    def interrupt(self, running: Sequence[TaskState]) -> None:
+        """Tell of steps that a stop of the run has interrupted."""
+        self.interrupted = tuple(task.task_id for task in running)
+        for task in running:
+            name, number = task.task_id, max(task.try_number, 1)
+            if self.seen.get(name) != (task.state, task.try_number):
+                self.watch(StepEvent(name, "running", number))
+            self.watch(StepEvent(name, "interrupted", number))
 
     def outcome(self, state: str) -> RunOutcome:
         """How the run ended, from its steps and not from the state of the DAG run alone."""

@@ -201,8 +201,9 @@ class AirflowOrchestrator(Orchestrator):
     def _stop(self, follower: Any) -> RunOutcome:
         """Stop the run and wait a while for its record to be closed; it can be resumed."""
         client: AirflowClient = follower.client
-        client.stop(follower.dag_id, follower.run_id)  # first: whoever watches may be gone
-        follower.interrupt()
+        running = follower.running()
+        client.stop(follower.dag_id, follower.run_id)  # before telling: who watches may be gone
+        follower.interrupt(running)
         until = time.monotonic() + STOPPING
         while time.monotonic() < until:
             follower.look()
