@@ -33,7 +33,7 @@ BODY = json.dumps({"inputs": [TENSOR]}).encode()
 STATE = State(
     "f",
     1,
-    BentomlConfig(answer_within=0.3, ready_within=0.6, log_every=3600),
+    BentomlConfig(answer_within=0.3, log_every=3600),
     Rollout("1", "2"),
     {"a": "1", "b": "2"},
     {version: ModelPackage("x", "/", "0", SIGNATURE) for version in "12"},
@@ -85,9 +85,10 @@ class Endpoint:
         given = await self.router.infer(request(body))
         return given.status_code, json.loads(bytes(given.body)).get("model_version", "")
 
-    async def change(self, rollout: Rollout) -> str:
+    async def change(self, rollout: Rollout, ready_within: float = 90.0) -> str:
         """Let it take over other shares."""
-        states.write(self.folder, replace(STATE, rollout=rollout))
+        settings = replace(STATE.settings, ready_within=ready_within)
+        states.write(self.folder, replace(STATE, rollout=rollout, settings=settings))
         return await self.router.apply()
 
     def log(self) -> pd.DataFrame:
@@ -190,9 +191,9 @@ def test_a_version_that_hangs_gets_less_and_never_more(tmp_path: Path) -> None:
             assert await endpoint.change(Rollout("1", "2", 20)) == ""
             assert await endpoint.change(Rollout("1", "2")) == ""
             for more in (Rollout("1", "2", 1), watching, Rollout("2", "1", dethroned=True)):
-                assert "'b' gave no answer within 0.6 s" in await endpoint.change(more)
+                assert "'b' gave no answer within 0.6 s" in await endpoint.change(more, 0.6)
             assert await endpoint.ask() == (200, "1")
-            assert await endpoint.change(Rollout("1", "2")) == ""
+            assert await endpoint.change(Rollout("1", "2"), 0.6) == ""
             assert "'b' gave no answer" in await endpoint.router.apply(["2"])
             endpoint.other.has_model.set()
             assert await endpoint.change(watching) == ""
