@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -139,6 +140,19 @@ def until(look: Callable[[], T], seconds: float = 60.0) -> T:
 def begun() -> set[object]:
     """What this process has started and has not ended: threads and processes."""
     return {*threading.enumerate(), *psutil.Process().children()}
+
+
+@contextmanager
+def saying_nothing(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """What goes on inside prints nothing, logs nothing from a warning on, and warns of nothing."""
+    caplog.set_level(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err, caplog.records) == ("", "", [])
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
