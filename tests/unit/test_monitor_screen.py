@@ -190,5 +190,6 @@ def test_the_contract_asks_for_drift(broken: type[MemoryMonitor]) -> None:
 
 
 def test_the_contract_demands_no_method_of_both_kinds() -> None:
+    assert all(len(method.kinds) == 1 for method in Separate().methods())
     Contract().test_02_the_same_rows_have_not_drifted(Separate())
     Contract().test_03_methods_and_thresholds_are_those_of_the_watch(Separate())
