@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from stackyard.past_run import load_run as load_run
     from stackyard.period import Period as Period
     from stackyard.pipeline import Pipeline as Pipeline
-    from stackyard.pipeline import from_stack as from_stack
     from stackyard.pipeline import pipeline as pipeline
     from stackyard.pipeline import step as step
     from stackyard.promotion import candidate as candidate
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from stackyard.serving import roll_back as roll_back
     from stackyard.serving import shadow as shadow
     from stackyard.signature import Resource as Resource
+    from stackyard.signature import from_stack as from_stack
     from stackyard.skew import SkewReport as SkewReport
     from stackyard.skew import skew as skew
     from stackyard.suites import read_suite as read_suite
@@ -83,7 +83,7 @@ _HOMES = {
     "champion": "stackyard.promotion",
     "deploy": "stackyard.serving",
     "either": "stackyard.conditions",
-    "from_stack": "stackyard.pipeline",
+    "from_stack": "stackyard.signature",
     "gate": "stackyard.gate",
     "go_live": "stackyard.serving",
     "hookimpl": "stackyard.hookspecs",

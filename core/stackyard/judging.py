@@ -12,8 +12,9 @@ from stackyard.execute import current
 from stackyard.gating import trial_report as reports
 from stackyard.gating.trial_report import TrialReport
 from stackyard.options import seconds
-from stackyard.pipeline import from_stack, step
+from stackyard.pipeline import step
 from stackyard.serving import Trial
+from stackyard.signature import from_stack
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,8 @@ from stackyard.components.monitor import Monitor, Watch
 from stackyard.components.monitor_report import MonitorReport, Score, Side
 from stackyard.display import plain, plural
 from stackyard.execute import current as running
-from stackyard.pipeline import from_stack, step
+from stackyard.pipeline import step
+from stackyard.signature import from_stack
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""How a pipeline is written: ``@step``, ``@pipeline``, ``from_stack``, ``Resource``."""
+"""How a pipeline is written: ``@step`` and ``@pipeline``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stackyard.errors import PipelineError
 from stackyard.graph import Graph, StepOptions, check_event, check_name
 from stackyard.location import defined, here, raised, said
 from stackyard.options import read_options
-from stackyard.signature import FromStack, Resource, Signature, parameters, plain, read_step
+from stackyard.signature import FromStack, Signature, parameters, plain, read_step
 from stackyard.symbolic import Symbolic, current
 from stackyard.target import reachable, source_of, target_of
 
@@ -20,21 +20,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-__all__ = ["Pipeline", "Resource", "StepFunction", "from_stack", "pipeline", "step"]
-
-
-def from_stack(instance: str | None = None) -> Any:
-    """Mark a keyword parameter of a step as given by the stack, not by the caller.
-
-    The annotation says what is asked for: ``tracker: Tracker = from_stack()`` is the stack's
-    tracker, ``Tracker | None`` one that may be missing, a subclass of ``Resource`` the resource
-    called ``instance`` or else like the parameter.
-
-    Args:
-        instance: name of one of several components of a kind, e.g. ``feature_store.inhouse``.
-    """
-    return FromStack(None if instance is None else check_name(instance, f"{here()}: instance"))
 
 
 class StepFunction(Generic[P, R]):

@@ -13,6 +13,7 @@ from stackyard.components.tracker import Entry, RunFacts, RunStatus, StepFacts, 
 from stackyard.errors import ComponentError, StackyardError
 from stackyard.location import innermost, said
 from stackyard.store.leases import hold
+from stackyard.store.run_status import run_status
 
 if TYPE_CHECKING:
     from stackyard.stack import Stack
@@ -43,7 +44,7 @@ def facts(store: Store, run_id: str, instance: str = "tracker") -> RunFacts:
     steps = tuple(_step(latest[name], instance) for name in order if name in latest)
     status: RunStatus = "running" if end is None else end.status
     ended = None if end is None else end.ended
-    if end is None and records.status(run_id) == "interrupted":
+    if end is None and run_status(records, run_id) == "interrupted":
         # What is published may not depend on what publishing has written.
         ends = (a.started + a.seconds for a in latest.values())
         status, ended = "failed", max([run.started, *ends])

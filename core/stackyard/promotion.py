@@ -11,7 +11,8 @@ from stackyard.execute import current
 from stackyard.gating.reasons import as_reason
 from stackyard.gating.report import GateReport
 from stackyard.gating.trial_report import TrialReport
-from stackyard.pipeline import from_stack, step
+from stackyard.pipeline import step
+from stackyard.signature import from_stack
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between two looks at a request
 

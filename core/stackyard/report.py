@@ -10,6 +10,7 @@ from stackyard.evidence import Evidence, evidence
 from stackyard.graph import Graph, Step
 from stackyard.printed import last_lines
 from stackyard.store.records import AttemptRecord, EndRecord, RunRecord
+from stackyard.store.run_status import run_status
 from stackyard.summary import step_statuses
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read_report(store: Store, run_id: str, *, tails: bool = True) -> RunReport:
     for attempt in records.attempts(run_id):
         attempts.setdefault(attempt.step, []).append(attempt)
     graph = Graph.from_json(run.graph)
-    status = records.status(run_id)
+    status = run_status(records, run_id)
     latest = {name: max(made, key=_number) for name, made in attempts.items()}
     states = step_statuses(run, latest, end, status)
     steps = [

@@ -178,6 +178,7 @@ def _settle(store: Store, stack: Stack, run_id: str, outcome: RunOutcome) -> Non
     """
     from stackyard import projection
     from stackyard.store.records import EndRecord, run_key
+    from stackyard.store.run_status import run_status
 
     if not store.backend.exists(run_key(run_id)):
         see = f" See: {outcome.url}" if outcome.url else ""
@@ -186,7 +187,7 @@ def _settle(store: Store, stack: Stack, run_id: str, outcome: RunOutcome) -> Non
             gone = f"no step got as far as writing it, or {gone}"
         said = outcome.error or f"the steps of the run {outcome.status}"
         raise RunError(f"{said}. Store {store.url} has no record of run {run_id}: {gone}.{see}")
-    if outcome.status == "cancelled" and store.records.status(run_id) != "cancelled":
+    if outcome.status == "cancelled" and run_status(store.records, run_id) != "cancelled":
         now = time.time()
         end = EndRecord(run_id, "cancelled", now, outcome.error, interrupted=outcome.interrupted)
         store.records.end(end)

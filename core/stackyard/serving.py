@@ -18,8 +18,9 @@ from stackyard.execute import current
 from stackyard.gating.reasons import as_reason
 from stackyard.gating.report import GateReport
 from stackyard.gating.trial_report import TrialReport
-from stackyard.pipeline import from_stack, step
+from stackyard.pipeline import step
 from stackyard.rollout_history import remember
+from stackyard.signature import from_stack
 
 
 class Deployed(NamedTuple):

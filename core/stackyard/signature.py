@@ -12,7 +12,7 @@ from stackyard.annotation import UNKNOWN, Scope, Type, read
 from stackyard.components.base import Component
 from stackyard.errors import PipelineError
 from stackyard.graph import KINDS, Injection, check_name
-from stackyard.location import defined
+from stackyard.location import defined, here
 
 MISSING: Any = type("MISSING", (), {"__repr__": lambda self: "MISSING"})()
 
@@ -27,6 +27,19 @@ class FromStack:
 
     def __repr__(self) -> str:
         return f"from_stack({self.instance!r})" if self.instance else "from_stack()"
+
+
+def from_stack(instance: str | None = None) -> Any:
+    """Mark a keyword parameter of a step as given by the stack, not by the caller.
+
+    The annotation says what is asked for: ``tracker: Tracker = from_stack()`` is the stack's
+    tracker, ``Tracker | None`` one that may be missing, a subclass of ``Resource`` the resource
+    called ``instance`` or else like the parameter.
+
+    Args:
+        instance: name of one of several components of a kind, e.g. ``feature_store.inhouse``.
+    """
+    return FromStack(None if instance is None else check_name(instance, f"{here()}: instance"))
 
 
 class Resource:

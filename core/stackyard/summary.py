@@ -11,7 +11,7 @@ from stackyard.graph import Graph, Step
 
 if TYPE_CHECKING:
     from stackyard.store.records import ArtifactRef, AttemptRecord, EndRecord, RunRecord
-    from stackyard.store.run_records import Status
+    from stackyard.store.run_status import Status
     from stackyard.store.store import Store
 
 
@@ -98,10 +98,11 @@ def summarize(
         ArtifactNotFound: the store has no such run.
     """
     from stackyard import projection
+    from stackyard.store.run_status import run_status
 
     records = store.records
     run, end, latest = records.run(run_id), records.ended(run_id), records.latest(run_id)
-    status = records.status(run_id)
+    status = run_status(records, run_id)
     states = step_statuses(run, latest, end, status)
     steps = tuple(_step(name, state, latest.get(name)) for name, state in states.items())
     seconds = (end.ended if end is not None else time.time()) - run.started

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from stackyard.components.validator import Check, Suite, ValidationReport, Validator
 from stackyard.display import plain, plural
 from stackyard.errors import ValidationFailed
-from stackyard.pipeline import from_stack, step
+from stackyard.pipeline import step
+from stackyard.signature import from_stack
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.scaffold import POINTS, known_point, names_of, plugin_files
+from stackyard.plugin_points import POINTS
+from stackyard.scaffold import known_point, names_of, plugin_files
 from tests.docs.pages import DOCS, blocks
 
 NEW = r"`stackyard plugin new (\S+) --kind (\S+)`"

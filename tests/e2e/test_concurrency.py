@@ -13,6 +13,7 @@ import pytest
 
 from stackyard.project import find_project
 from stackyard.stack import open_stack
+from stackyard.store.run_status import run_status
 from stackyard.store.store import Store
 from stackyard.store.verify import verify
 from tests.e2e.conftest import Place, environment
@@ -137,7 +138,7 @@ def check_sound(place: Place, run_ids: list[str]) -> None:
     """Every artifact of these runs is there, with the bytes that were written."""
     opened = store(place)
     for run_id in run_ids:
-        assert opened.records.status(run_id) == "succeeded"
+        assert run_status(opened.records, run_id) == "succeeded"
         found = verify(opened, run_id)
         assert found
         assert [f for f in found if f.state != "sound"] == []

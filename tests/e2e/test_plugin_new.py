@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.scaffold import POINTS
+from stackyard.plugin_points import POINTS
 from tests.docs.pages import ROOT
 from tests.e2e.alone import Alone
 

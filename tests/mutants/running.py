@@ -17,7 +17,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackyard.scaffold import POINTS, Names, plugin_files
+from stackyard.plugin_points import POINTS
+from stackyard.scaffold import Names, plugin_files
 
 HERE = Path(__file__).parent
 HARNESS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.scaffold import POINTS
+from stackyard.plugin_points import POINTS
 from tests.mutants.running import HERE, run_mutants
 
 LEAST = 8

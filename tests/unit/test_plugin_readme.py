@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from stackyard.plugin_points import POINTS
 from stackyard.profile import build
-from stackyard.scaffold import POINTS, Names, plugin_files
+from stackyard.scaffold import Names, plugin_files
 from stackyard.yaml_source import parse
 
 NAMES = Names("acme-tools", "acme_tools", "acme", "Acme")

@@ -14,7 +14,8 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from stackyard.errors import UsageError
-from stackyard.scaffold import POINTS, TEMPLATE, compatible, names_of, plugin_files
+from stackyard.plugin_points import POINTS
+from stackyard.scaffold import TEMPLATE, compatible, names_of, plugin_files
 from tests.projects import enter, stackyard
 
 ALL = list(POINTS)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +29,7 @@ from stackyard.store.records import (
     new_run_id,
 )
 from stackyard.store.run_records import Records
+from stackyard.store.run_status import run_status
 from tests.e2e.background import until
 from tests.racing import raced
 
@@ -132,7 +134,13 @@ def test_a_record_of_a_newer_version_is_refused(local: Records) -> None:
 
 def test_names_that_leave_their_place_are_refused(local: Records) -> None:
     for run_id in ("../x", "", "latest", "20260101-000000-1234567g", "20260101-000000-12345678\n"):
-        for ask in (local.run, local.attempts, local.latest, local.claims, local.status):
+        for ask in (
+            local.run,
+            local.attempts,
+            local.latest,
+            local.claims,
+            partial(run_status, local),
+        ):
             with pytest.raises(StoreError, match="is no run id"):
                 ask(run_id)
     run_id = new_run_id()
@@ -302,25 +310,25 @@ def test_a_run_is_found_by_a_unique_beginning(records: Records) -> None:
 def test_the_status_of_a_run_that_ended(local: Records) -> None:
     record = run(pid=os.getpid(), host=host_name())
     local.start(record)
-    assert local.status(record.run_id) == "running"
+    assert run_status(local, record.run_id) == "running"
     local.end(EndRecord(record.run_id, "cancelled", time.time()))
-    assert local.status(record.run_id) == "cancelled"
+    assert run_status(local, record.run_id) == "cancelled"
 
 
 def test_the_status_follows_the_process(local: Records) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     record = run(pid=child.pid, host=host_name())
     local.start(record)
-    assert local.status(record.run_id) == "running"
+    assert run_status(local, record.run_id) == "running"
     earlier = run(pid=child.pid, host=host_name(), started=time.time() - 3600)
     local.start(earlier)
-    assert local.status(earlier.run_id) == "interrupted"  # the number was given to another one
+    assert run_status(local, earlier.run_id) == "interrupted"  # the number was given to another one
     child.kill()
     # Also before it was waited for.
-    until(lambda: local.status(record.run_id) != "running")
-    assert local.status(record.run_id) == "interrupted"
+    until(lambda: run_status(local, record.run_id) != "running")
+    assert run_status(local, record.run_id) == "interrupted"
     child.communicate()
-    assert local.status(record.run_id) == "interrupted"
+    assert run_status(local, record.run_id) == "interrupted"
 
 
 @pytest.mark.parametrize("fields", [{"pid": 0}, {"pid": 1, "host": "elsewhere"}])
@@ -329,13 +337,13 @@ def test_the_status_without_a_process_here_goes_by_silence(
 ) -> None:
     record = run(**{"host": host_name(), **fields})
     local.start(record)
-    assert local.status(record.run_id) == "running"
-    assert local.status(record.run_id, lease=0) == "interrupted"
+    assert run_status(local, record.run_id) == "running"
+    assert run_status(local, record.run_id, lease=0) == "interrupted"
     key = f"runs/{record.run_id}/run.json"
     os.utime(local.backend.path(key), (1000, 1000))
-    assert local.status(record.run_id) == "interrupted"
+    assert run_status(local, record.run_id) == "interrupted"
     local.attempt(attempt(record.run_id))
-    assert local.status(record.run_id) == "running"
+    assert run_status(local, record.run_id) == "running"
 
 
 # Several processes at once
@@ -347,6 +355,7 @@ from stackyard.store import codec
 from stackyard.store.backend import open_backend
 from stackyard.store.records import *
 from stackyard.store.run_records import Records
+from stackyard.store.run_status import run_status
 from tests.unit.test_store_records import attempt, run
 url, run_id, me = sys.argv[1:]
 records = Records(open_backend(url, cache_dir=Path("unused")))

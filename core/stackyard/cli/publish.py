@@ -24,12 +24,13 @@ def run(args: argparse.Namespace) -> int:
     """
     from stackyard import projection
     from stackyard.stack import open_stack
+    from stackyard.store.run_status import run_status
 
     project, stack = open_project_stack(args.stack)
     store = stack.store()
     run_id = store.records.find(args.run_id)
     record = store.records.run(run_id)
-    if store.records.status(run_id) == "running":
+    if run_status(store.records, run_id) == "running":
         raise UsageError(f"run {run_id} is still under way; it is published when it ends")
     if not args.stack:
         stack = open_stack(project, record.stack)

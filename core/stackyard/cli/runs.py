@@ -107,6 +107,7 @@ def _list(project: Project, store: Store, args: argparse.Namespace) -> int:
 def _listed(store: Store, one: RunRecord | Unreadable) -> dict[str, Any]:
     """A run as one row; what cannot be read of it hides no other run."""
     from stackyard.store.records import RunRecord
+    from stackyard.store.run_status import run_status
 
     row = dict.fromkeys(
         ("run_id", "pipeline", "stack", "status", "started", "seconds", "actor", "reason", "resume")
@@ -116,7 +117,7 @@ def _listed(store: Store, one: RunRecord | Unreadable) -> dict[str, Any]:
     row |= {name: getattr(one, name) for name in row if hasattr(one, name)}
     try:
         end = store.records.ended(one.run_id)
-        status = end.status if end else store.records.status(one.run_id)
+        status = end.status if end else run_status(store.records, one.run_id)
     except StoreError as exc:
         return {**row, "status": "unreadable", "error": str(exc)}
     taken = round(end.ended - one.started, 4) if end else None

@@ -182,6 +182,8 @@ def _history(store: Store, pipeline: str, place: str, number: int) -> list[Artif
 
 def _attempts(store: Store, pipeline: str, step: str) -> Iterator[AttemptRecord]:
     """The attempts of ``step`` in the runs that succeeded, newest first."""
+    from stackyard.store.run_status import run_status
+
     names = store.records.pipelines()
     if pipeline not in names:
         raise UsageError(
@@ -190,7 +192,7 @@ def _attempts(store: Store, pipeline: str, step: str) -> Iterator[AttemptRecord]
         )
     steps: dict[str, None] = {}
     for record in store.records.runs(pipeline):
-        if store.records.status(record.run_id) == "succeeded":
+        if run_status(store.records, record.run_id) == "succeeded":
             attempts = store.records.latest(record.run_id)
             steps |= dict.fromkeys(attempts)
             if step in attempts:

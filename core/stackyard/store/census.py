@@ -11,6 +11,7 @@ from stackyard.store import codec
 from stackyard.store.leases import held
 from stackyard.store.records import AttemptRecord, RunRecord, attempt_key, run_key
 from stackyard.store.run_records import OFFER
+from stackyard.store.run_status import under_way
 
 if TYPE_CHECKING:
     from stackyard.store.store import Store
@@ -79,7 +80,7 @@ class Census:
             run_id
             for run_id, record in self.runs.items()
             if not any(key.startswith(f"runs/{run_id}/ends/") for key in self.keys[run_id])
-            and self.store.records.under_way(record)
+            and under_way(self.store.records, record)
         }
 
     def lineage(self, run_ids: Iterable[str]) -> set[str]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stackyard.errors import ArtifactNotFound, StoreError
+from stackyard.errors import ArtifactNotFound
 from stackyard.store.backend import (
     MARKER,
     Names,
@@ -22,12 +22,10 @@ from stackyard.store.backend import (
     check_prefix,
     marker_bytes,
 )
+from stackyard.store.disk_errors import failed, unread
 from stackyard.store.placing import NO_LINKS, Placer, prune, sync, unlink
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-_ELSEWHERE = "or choose another place with 'store:' in the stack file"
 
 
 class LocalBackend:
@@ -62,7 +60,7 @@ class LocalBackend:
             source = placer.write(data)
             return placer.place(source, target)
         except OSError as exc:
-            raise self._failed(key, exc, len(data)) from exc
+            raise failed(self.root, key, exc, len(data)) from exc
         finally:
             if source is not None:
                 unlink(source)
@@ -85,7 +83,7 @@ class LocalBackend:
             copied = placer.copy(source)
             return placer.place(copied, target)
         except OSError as exc:
-            raise self._failed(key, exc, size) from exc
+            raise failed(self.root, key, exc, size) from exc
         finally:
             for name in (copied, source):
                 if name is not None:
@@ -166,11 +164,11 @@ class LocalBackend:
                 copied = self._placer.copy(name)
                 os.replace(copied, name)
         except _ABSENT as exc:
-            raise self._unread(key, exc) from exc
+            raise unread(self.root, key, exc) from exc
         except OSError as exc:
             if copied is not None:
                 unlink(copied)
-            raise self._failed(key, exc, 0) from exc
+            raise failed(self.root, key, exc) from exc
 
     def delete(self, key: str, *, unless_after: float | None = None) -> bool:
         """Remove the object unless it was refreshed after this time.
@@ -195,7 +193,7 @@ class LocalBackend:
         except _ABSENT:
             return True
         except OSError as exc:
-            raise self._failed(key, exc, 0) from exc
+            raise failed(self.root, key, exc) from exc
         prune(name, self._base)
         return True
 
@@ -218,7 +216,7 @@ class LocalBackend:
                 finally:
                     unlink(source)
         except OSError as exc:
-            raise self._failed(MARKER, exc, 0) from exc
+            raise failed(self.root, MARKER, exc) from exc
         self._writable = True
 
     def _check(self) -> None:
@@ -231,7 +229,7 @@ class LocalBackend:
         except FileNotFoundError:
             return
         except OSError as exc:
-            raise self._unread(MARKER, exc) from exc
+            raise unread(self.root, MARKER, exc) from exc
         check_marker(data, self.url)
         self._checked = True
 
@@ -242,14 +240,14 @@ class LocalBackend:
             with open(name, "rb", buffering=0) as file:
                 return file.read(limit)
         except OSError as exc:
-            raise self._unread(key, exc) from exc
+            raise unread(self.root, key, exc) from exc
 
     def _stat(self, key: str) -> os.stat_result:
         name = self._base + check_key(key)
         try:
             facts = os.stat(name)
         except OSError as exc:
-            raise self._unread(key, exc) from exc
+            raise unread(self.root, key, exc) from exc
         if not stat.S_ISREG(facts.st_mode):
             raise ArtifactNotFound(f"store {self.url}: there is no {key}")
         return facts
@@ -262,7 +260,7 @@ class LocalBackend:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as exc:
-            raise self._unread(folder, exc) from exc
+            raise unread(self.root, folder, exc) from exc
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         folder, _, start = prefix.rpartition("/")
@@ -274,29 +272,3 @@ class LocalBackend:
                 yield from self._walk(f"{folder}{entry.name}/")
             else:
                 yield folder + entry.name, entry
-
-    def _unread(self, key: str, exc: OSError) -> StoreError:
-        if isinstance(exc, FileNotFoundError | IsADirectoryError):
-            return ArtifactNotFound(f"store {self.url}: there is no {key}")
-        if isinstance(exc, NotADirectoryError) and self.root.is_dir():
-            return ArtifactNotFound(f"store {self.url}: there is no {key}")
-        cure = "give this user access to it" if exc.errno in _REFUSED else "check the path"
-        return StoreError(
-            f"store {self.url}: cannot read {key}: {_why(exc)}. Cure: {cure}, {_ELSEWHERE}"
-        )
-
-    def _failed(self, key: str, exc: OSError, size: int) -> StoreError:
-        what = f"{key} ({size:,} bytes)" if size else key
-        if exc.errno in _FULL:
-            cure = "free space on that disk (stackyard runs gc)"
-        elif exc.errno in _REFUSED:
-            cure = "give this user permission to write there"
-        else:
-            cure = "check the path"
-        return StoreError(
-            f"store {self.url}: cannot write {what}: {_why(exc)}. Cure: {cure}, {_ELSEWHERE}"
-        )
-
-
-def _why(exc: OSError) -> str:
-    return (exc.strerror or str(exc)).lower()

@@ -7,11 +7,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, TypeAlias
 
 from stackyard.errors import ArtifactNotFound, StoreError, UsageError
 from stackyard.store import codec
-from stackyard.store.alive import alive
 from stackyard.store.backend import Backend
 from stackyard.store.digest import digest
 from stackyard.store.records import (
@@ -21,12 +19,8 @@ from stackyard.store.records import (
     EndRecord,
     RunRecord,
     attempt_key,
-    host_name,
     run_key,
 )
-
-Status: TypeAlias = Literal["running", "succeeded", "failed", "cancelled", "interrupted"]
-LEASE = 24 * 3600.0  # seconds that a run without a process of its own may be silent
 
 # The name of a cache entry: when it was offered (ns), run id, step, number of the attempt.
 OFFER = re.compile(rf"(\d{{20}})-({RUN_ID.pattern})@(.+)@(\d+)")
@@ -223,29 +217,6 @@ class Records:
             f"there is no run{of} whose id begins with {reference!r}. Newest: {shown}. "
             "See all: stackyard runs list"
         )
-
-    def status(self, run_id: str, lease: float = LEASE) -> Status:
-        """Return how the run ended, or whether it is under way or was interrupted.
-
-        A run is under way while its process lives, where that is a process of this machine; else
-        as long as its newest record is younger than ``lease`` seconds.
-        """
-        end = self.ended(run_id)
-        if end is not None:
-            return end.status
-        return "running" if self.under_way(self.run(run_id), lease) else "interrupted"
-
-    def under_way(self, record: RunRecord, lease: float = LEASE) -> bool:
-        """Whether a run that has no end yet is under way; see ``status``."""
-        if record.pid and record.host == host_name():
-            return alive(record.pid, record.started)
-        return time.time() - self.last_sign(record) < lease
-
-    def last_sign(self, record: RunRecord) -> float:
-        """When the newest record of a run was written, seconds since the epoch."""
-        prefix = f"runs/{record.run_id}/"
-        times = (modified for _, modified in self.backend.sizes(prefix).values())
-        return max(times, default=record.started)
 
     def _claim(self, key: str, value: str) -> str:
         data = value.encode("utf-8", "backslashreplace")

@@ -14,6 +14,7 @@ from stackyard.components.base import Context
 from stackyard.components.orchestrator import Orchestrator
 from stackyard.errors import Unsupported
 from stackyard.importing import use_roots
+from stackyard.store.run_status import run_status
 from stackyard.testing.component import ComponentContract
 from stackyard.testing.orchestrator_runs import (
     ACTOR,
@@ -150,7 +151,7 @@ class OrchestratorContract(ComponentContract):
         assert "wrong" in (made.outcome.error or "")
         assert "hopeless" in (made.outcome.error or "")
         assert made.statuses["wrong"] == made.statuses["hopeless"] == "failed"
-        assert made.store.records.status(made.request.run_id) == "failed"
+        assert run_status(made.store.records, made.request.run_id) == "failed"
 
     def test_07_a_failed_step_holds_back_what_is_behind_it(self, runs: Runs) -> None:
         """By data or only ``after``, however far behind; what is beside it runs."""
